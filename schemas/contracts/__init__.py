@@ -1,0 +1,1 @@
+"""The fixed ports of every task name, by domain. Data only."""

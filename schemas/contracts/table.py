@@ -1,0 +1,37 @@
+"""All contracts in one table, and the contract of a manifest entry."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from schemas.capability import Capability, Contract
+from schemas.contracts import control, explainer, media, scene3d, training
+
+
+@cache
+def contracts() -> dict[str, Contract]:
+    """Return task name -> contract, aliases included."""
+    table: dict[str, Contract] = {}
+    for module in (control, training, media, scene3d, explainer):
+        for name, contract in module.CONTRACTS.items():
+            table[name] = contract
+            if contract.alias:
+                table[contract.alias] = contract
+    return table
+
+
+def completed(task: str, capability: Capability) -> Capability:
+    """Return `capability` with ports, params and description filled from the fixed contract where it is silent."""
+    contract = contracts().get(task)
+    if contract is None:
+        return capability.model_copy(
+            update={"inputs": capability.inputs or {}, "outputs": capability.outputs or {}}
+        )
+    return capability.model_copy(
+        update={
+            "inputs": contract.inputs if capability.inputs is None else capability.inputs,
+            "outputs": contract.outputs if capability.outputs is None else capability.outputs,
+            "params": contract.params if capability.params is None else capability.params,
+            "description": capability.description or contract.description,
+        }
+    )
