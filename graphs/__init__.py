@@ -1,0 +1,1 @@
+"""Plan to durable run: templates, control-plane nodes, compiler, engine, ledger, dispatch."""

@@ -1,0 +1,1 @@
+"""The control-plane nodes, one file each, discovered by folder."""

@@ -1,0 +1,1 @@
+"""The SQL that both planes agree on: schema, migrations and named queries."""

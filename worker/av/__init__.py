@@ -1,0 +1,1 @@
+"""Encoding, muxing, captions, probing and checking of media files, through PyAV."""

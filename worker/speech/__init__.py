@@ -1,0 +1,1 @@
+"""Speech: text to narration with word and phoneme times."""

@@ -1,0 +1,1 @@
+"""The embedded `storyboard` backend: composed scenes with sprites, parallax and camera moves."""

@@ -1,0 +1,1 @@
+"""The embedded `viseme_warp` backend: a portrait that speaks."""
