@@ -10,6 +10,7 @@ RESOLUTION: dict[str, Any] = {
     "default": "720p",
     "description": "`720p`, `1280x720`, `4K` or `8K`.",
 }
+RENDER_VARIANTS = ("svd", "sadtalker")
 RENDER_PARAMS: dict[str, Any] = {
     "type": "object",
     "properties": {

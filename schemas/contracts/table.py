@@ -21,14 +21,21 @@ def contracts() -> dict[str, Contract]:
 
 
 def completed(task: str, capability: Capability) -> Capability:
-    """Return `capability` with ports, params and description filled from the fixed contract where it is silent."""
+    """Return `capability` with ports, params and description filled from the fixed contract where it is silent.
+
+    A `render_video` entry that names no variants at all has the two the seeds fix.
+    """
     contract = contracts().get(task)
     if contract is None:
         return capability.model_copy(
             update={"inputs": capability.inputs or {}, "outputs": capability.outputs or {}}
         )
+    variants = capability.variants
+    if variants is None and task == "render_video":
+        variants = media.RENDER_VARIANTS
     return capability.model_copy(
         update={
+            "variants": variants,
             "inputs": contract.inputs if capability.inputs is None else capability.inputs,
             "outputs": contract.outputs if capability.outputs is None else capability.outputs,
             "params": contract.params if capability.params is None else capability.params,

@@ -1,0 +1,1 @@
+"""Plan templates, one file each."""

@@ -1,0 +1,1 @@
+"""How a goal becomes a proven plan."""

@@ -1,0 +1,1 @@
+"""The rules a plan is proven with, one idea per file."""

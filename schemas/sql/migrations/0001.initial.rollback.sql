@@ -1,0 +1,1 @@
+drop table profile, worker, approval, event, artifact, outbox, node_run, job;

@@ -1,0 +1,406 @@
+-- Jobs, their log, artifacts, approvals and profiles: the API's and the engine's statements.
+-- Lock order as in work.sql: the job row first. Events are numbered under the job row's lock.
+
+-- name: submit_job^
+-- Accept a job, or return the one that this idempotency key made before (`fresh` false).
+with j as (
+    insert into job (id, tenant_id, owner_id, status, title, mode, variant, profile_id, idempotency_key, request,
+        request_hash, plan, plan_digest, estimate, graph_version, priority, deadline_at, last_seq)
+    values (:id, :tenant_id, :owner_id, :status, :title, :mode, :variant, :profile_id, :idempotency_key, :request,
+        :request_hash, :plan, :plan_digest, :estimate, :graph_version, :priority,
+        now() + make_interval(secs => :deadline_s), jsonb_array_length(:events::jsonb))
+    on conflict (tenant_id, idempotency_key) do nothing
+    returning id, status, request_hash, last_seq
+), e as (
+    insert into event (job_id, seq, type, body)
+    select j.id, x.ord, x.value ->> 'type', x.value -> 'body'
+    from j, jsonb_array_elements(:events::jsonb) with ordinality as x(value, ord)
+)
+select id, status, request_hash, last_seq, true as fresh from j
+union all
+select id, status, request_hash, last_seq, false from job
+where tenant_id = :tenant_id and idempotency_key = :idempotency_key and not exists (select 1 from j);
+
+-- name: open_jobs$
+select count(*) from job
+where owner_id = :owner_id and status in ('queued', 'planning', 'running', 'awaiting_approval', 'cancelling');
+
+-- name: jobs_to_advance
+select id from job
+where wake > woken and lease_until < now()
+    and status in ('queued', 'planning', 'running', 'awaiting_approval', 'cancelling')
+order by priority, created_at limit :count;
+
+-- name: take_job^
+-- Take the job's lease for one advance; no row: nothing to do, or somebody else has it.
+with j as (
+    update job set runner = :runner, epoch = epoch + 1,
+        takeovers = takeovers + (lease_until > '-infinity' and runner is distinct from :runner)::int,
+        lease_until = now() + make_interval(secs => :lease_s)
+    where id = :id and wake > woken and lease_until < now()
+        and status in ('queued', 'planning', 'running', 'awaiting_approval', 'cancelling')
+    returning *
+)
+select j.id, j.owner_id, j.tenant_id, j.status, j.plan, j.plan_digest, j.epoch, j.wake, j.priority, j.failures,
+    j.graph_version, j.deadline_at < now() as overdue,
+    coalesce((select jsonb_agg(jsonb_build_object('node_path', r.node_path, 'node_id', r.node_id,
+        'status', r.status, 'result', r.result, 'error', r.error, 'queue', r.queue) order by r.node_path)
+        from node_run r where r.job_id = j.id), '[]'::jsonb) as runs
+from j;
+
+-- name: renew_jobs
+update job set lease_until = now() + make_interval(secs => :lease_s)
+where id = any(:ids::uuid[]) and runner = :runner and lease_until > '-infinity'
+returning id;
+
+-- name: load_runs
+select node_path, node_id, status, result, error, queue from node_run where job_id = :id order by node_path;
+
+-- name: create_runs^
+-- Rows, outbox and events of newly ready nodes, in one statement, only while the lease is ours. Rows that exist
+-- are left alone. :runs is a JSON list: {node_path, node_id, queue, task, task_version, status, priority,
+-- max_attempts, timeout_s, input, input_hash, vt, result, error, ended}; :events a JSON list {type, node, body}.
+with j0 as (
+    select id, tenant_id, owner_id, last_seq from job
+    where id = :id and runner = :runner and epoch = :epoch
+        and status in ('queued', 'running', 'awaiting_approval') for update
+), r as (
+    insert into node_run (job_id, node_path, node_id, tenant_id, owner_id, queue, task, task_version, status, priority,
+        max_attempts, timeout_s, input, input_hash, vt, result, error, dispatched_at, deliveries, started_at, ended_at,
+        progress, epoch)
+    select j0.id, x.node_path, x.node_id, j0.tenant_id, j0.owner_id, x.queue, x.task, x.task_version, x.status,
+        x.priority, x.max_attempts, x.timeout_s, x.input, decode(x.input_hash, 'hex'), x.vt, x.result, x.error,
+        case when x.status = 'dispatched' then now() end, (x.status = 'dispatched')::int,
+        case when x.ended then now() - make_interval(secs => x.seconds) end, case when x.ended then now() end,
+        case when x.status = 'succeeded' then 1 else 0 end, case when x.ended then 1 else 0 end
+    from j0, jsonb_to_recordset(:runs::jsonb) as x(node_path text, node_id text, queue text, task text,
+        task_version text, status text, priority smallint, max_attempts int, timeout_s float8, input jsonb,
+        input_hash text, vt float8, result jsonb, error jsonb, ended boolean, seconds float8)
+    on conflict do nothing
+    returning node_path, node_id, queue, status
+), o as (
+    insert into outbox (queue, body)
+    select r.queue, jsonb_build_object('job_id', j0.id, 'node_path', r.node_path)
+    from r, j0 where r.status = 'dispatched'
+    returning id, queue, body
+), numbered as (
+    select x.value, row_number() over (order by x.ord) as n
+    from jsonb_array_elements(:events::jsonb) with ordinality as x(value, ord)
+    where exists (select 1 from r where r.node_id = x.value ->> 'node' or r.node_path = x.value ->> 'node')
+        or x.value ->> 'node' is null
+), j as (
+    update job set last_seq = job.last_seq + (select count(*) from numbered),
+        status = case when job.status = 'queued' then 'running' else job.status end,
+        started_at = coalesce(job.started_at, now())
+    from j0 where job.id = j0.id
+    returning job.id, job.last_seq
+), e as (
+    insert into event (job_id, seq, type, node_path, body)
+    select j.id, j.last_seq - (select count(*) from numbered) + numbered.n, numbered.value ->> 'type',
+        numbered.value ->> 'node', numbered.value -> 'body'
+    from j, numbered
+    returning seq, type, node_path, body
+)
+select j.last_seq as seq,
+    coalesce((select jsonb_agg(r.node_path) from r), '[]'::jsonb) as created,
+    coalesce((select jsonb_agg(jsonb_build_object('id', o.id, 'queue', o.queue, 'body', o.body)) from o), '[]'::jsonb)
+        as outbox,
+    coalesce((select jsonb_agg(jsonb_build_object('seq', e.seq, 'type', e.type, 'node', e.node_path, 'body', e.body)
+        order by e.seq) from e), '[]'::jsonb) as events
+from j;
+
+-- name: release_job^
+-- End an advance: the verdict, its events, and the lease let go. `again`: a wake-up came meanwhile.
+with j as (
+    update job set status = coalesce(:status, status), error = coalesce(:error, case when :status::text is null
+            then error end), result = coalesce(:result, result), woken = :wake,
+        lease_until = now() - interval '1 millisecond',
+        ended_at = case when :status in ('completed', 'failed', 'cancelled') then now() else ended_at end,
+        last_seq = last_seq + jsonb_array_length(:events::jsonb)
+    where id = :id and runner = :runner and epoch = :epoch
+    returning id, last_seq, wake > woken as again, status
+), e as (
+    insert into event (job_id, seq, type, node_path, body)
+    select j.id, j.last_seq - jsonb_array_length(:events::jsonb) + x.ord, x.value ->> 'type', x.value ->> 'node',
+        x.value -> 'body'
+    from j, jsonb_array_elements(:events::jsonb) with ordinality as x(value, ord)
+)
+select last_seq as seq, again, status from j;
+
+-- name: cancel_job^
+-- Ask for a cancel; idempotent. `was` tells the state before, `fresh` whether this call changed it.
+with j0 as (
+    select id, status from job where id = :id and owner_id = :owner_id for update
+), j as (
+    update job set status = 'cancelling', cancel_requested_at = coalesce(cancel_requested_at, now()),
+        wake = wake + 1, last_seq = last_seq + 1
+    from j0 where job.id = j0.id
+        and j0.status in ('queued', 'planning', 'running', 'awaiting_approval', 'failed')
+    returning job.id, job.last_seq
+), e as (
+    insert into event (job_id, seq, type, body)
+    select id, last_seq, 'job.cancelling', '{"status": "cancelling"}'::jsonb from j
+)
+select j0.status as was, j.last_seq as seq, j.id is not null as fresh from j0 left join j on j.id = j0.id;
+
+-- name: cancel_runs^
+-- Under a cancel: end what has not started. Running ones are stopped by their workers.
+with j0 as (
+    select id from job where id = :id and status = 'cancelling' for update
+), r as (
+    update node_run n set status = 'cancelled', ended_at = now()
+    from j0 where n.job_id = j0.id and n.status in ('ready', 'dispatched')
+    returning n.job_id, n.node_path
+), a as (
+    update approval set status = 'cancelled' from j0 where approval.job_id = j0.id and approval.status = 'open'
+), numbered as (select node_path, row_number() over (order by node_path) as n from r
+), j as (
+    update job set last_seq = job.last_seq + (select count(*) from numbered) from j0 where job.id = j0.id
+    returning job.id, job.last_seq
+), e as (
+    insert into event (job_id, seq, type, node_path, body)
+    select j.id, j.last_seq - (select count(*) from numbered) + numbered.n, 'node.cancelled', numbered.node_path,
+        '{"status": "cancelled"}'::jsonb
+    from j, numbered
+    returning seq, type, node_path, body
+)
+select (select count(*) from node_run n where n.job_id = j0.id and n.status = 'running') as live,
+    coalesce((select jsonb_agg(jsonb_build_object('seq', e.seq, 'type', e.type, 'node', e.node_path, 'body', e.body)
+        order by e.seq) from e), '[]'::jsonb) as events
+from j0;
+
+-- name: retry_job^
+-- A failed job runs again: failed and dead runs become ready with fresh budgets, what succeeded is kept.
+-- :params is {node id: params} and is stored with the runs; the plan and its digest stay.
+with j0 as (
+    select id, status from job where id = :id and owner_id = :owner_id for update
+), r as (
+    update node_run n set status = 'ready', attempts = 0, crashes = 0, not_before = now(), error = null,
+        ended_at = null, progress = 0,
+        input = case when :params::jsonb ? n.node_id
+            then jsonb_set(n.input, '{params}', (n.input -> 'params') || (:params::jsonb -> n.node_id)) else n.input end
+    from j0 where n.job_id = j0.id and j0.status = 'failed' and n.status in ('failed', 'dead')
+    returning n.job_id, n.node_path
+), asked as (
+    update approval set status = 'open', answer = null, answered_at = null from r
+    where approval.job_id = r.job_id and approval.node_path = r.node_path and approval.status = 'answered'
+), numbered as (select node_path, row_number() over (order by node_path) as n from r
+), j as (
+    update job set status = 'running', error = null, ended_at = null, failures = 0, wake = wake + 1,
+        deadline_at = greatest(deadline_at, now() + interval '1 hour'),
+        last_seq = last_seq + 1 + (select count(*) from numbered)
+    from j0 where job.id = j0.id and j0.status = 'failed'
+    returning job.id, job.last_seq
+), e as (
+    insert into event (job_id, seq, type, node_path, body)
+    select j.id, j.last_seq - (select count(*) from numbered), 'job.retried', null::text,
+        jsonb_build_object('status', 'running', 'params', :params::jsonb) from j
+    union all
+    select j.id, j.last_seq - (select count(*) from numbered) + numbered.n, 'node.ready', numbered.node_path,
+        '{"status": "ready"}'::jsonb
+    from j, numbered
+    returning seq, type, node_path, body
+)
+select j0.status as was, j.last_seq as seq, j.id is not null as fresh,
+    coalesce((select jsonb_agg(jsonb_build_object('seq', e.seq, 'type', e.type, 'node', e.node_path, 'body', e.body)
+        order by e.seq) from e), '[]'::jsonb) as events
+from j0 left join j on j.id = j0.id;
+
+-- name: failed_nodes
+select node_id, task, input from node_run where job_id = :id and status in ('failed', 'dead');
+
+-- name: dispatch_ready
+-- Ring for what waits, in fair order, while the queue's window has room.
+with picked as (
+    select r.job_id, r.node_path from node_run r join job on job.id = r.job_id
+    where r.status = 'ready' and r.queue = :queue and r.not_before <= now() and job.status = 'running'
+    order by r.priority, r.vt, r.created_at limit :room
+    for update of r skip locked
+), sent as (
+    update node_run r set status = 'dispatched', dispatched_at = now(), deliveries = r.deliveries + 1
+    from picked where r.job_id = picked.job_id and r.node_path = picked.node_path and r.status = 'ready'
+    returning r.job_id, r.node_path, r.queue
+)
+insert into outbox (queue, body)
+select queue, jsonb_build_object('job_id', job_id, 'node_path', node_path) from sent
+returning id, queue, body;
+
+-- name: queue_load
+select queue, count(*) filter (where status = 'dispatched') as dispatched,
+    count(*) filter (where status = 'ready' and not_before <= now()) as ready
+from node_run where status in ('ready', 'dispatched') and queue <> 'control' group by queue;
+
+-- name: live_workers
+select boot, host, gpu_uuid, queues, slots, manifest, started_at, seen_at, draining from worker
+where seen_at > now() - make_interval(secs => :within_s) order by started_at;
+
+-- name: unsent
+select id, queue, body from outbox where sent_at is null and created_at < now() - make_interval(secs => :older_s)
+order by id limit :count;
+
+-- name: mark_sent!
+delete from outbox where id = any(:ids::bigint[]);
+
+-- name: stale_dispatched!
+-- A doorbell that nobody answered: ring again.
+update node_run set status = 'ready'
+where status = 'dispatched' and dispatched_at < now() - make_interval(secs => :stale_s);
+
+-- name: lost_runs
+select job_id, node_path, epoch from node_run
+where status = 'running' and lease_until < now() order by lease_until limit 200;
+
+-- name: lose_run^
+-- A lease lapsed: the claim counts as a crash; the third one poisons the run.
+with j0 as (
+    select id from job where id = :job_id for update
+), run as (
+    update node_run r set crashes = r.crashes + 1, lease_until = null,
+        status = case when job.status in ('cancelling', 'cancelled') then 'cancelled'
+            when r.crashes + 1 >= 3 then 'dead' else 'ready' end,
+        error = case when r.crashes + 1 >= 3 then jsonb_build_object('kind', 'crash', 'code', 'poisoned',
+            'message', 'this node ended its worker three times', 'hint',
+            'look at the worker log, change the params and retry') else r.error end,
+        not_before = now() + make_interval(secs => :delay_s),
+        ended_at = case when r.crashes + 1 >= 3 or job.status in ('cancelling', 'cancelled') then now() end
+    from j0 join job on job.id = j0.id
+    where r.job_id = j0.id and r.node_path = :node_path and r.epoch = :epoch and r.status = 'running'
+        and r.lease_until < now()
+    returning r.job_id, r.node_path, r.status, r.crashes
+), j as (
+    update job set wake = wake + 1, failures = failures + 1, last_seq = last_seq + 1 from run where job.id = run.job_id
+    returning job.id, job.last_seq
+), e as (
+    insert into event (job_id, seq, type, node_path, body)
+    select j.id, j.last_seq,
+        case run.status when 'ready' then 'node.retrying' when 'dead' then 'node.failed' else 'node.cancelled' end,
+        run.node_path, jsonb_build_object('status', case run.status when 'dead' then 'failed' else run.status end,
+            'code', case run.status when 'dead' then 'poisoned' else 'lease_lost' end, 'crashes', run.crashes)
+    from j, run
+    returning seq, type, node_path, body
+)
+select e.seq, e.type, e.node_path as node, e.body, run.status from e, run;
+
+-- name: ask^
+-- Open the question of a gate; idempotent.
+insert into approval (id, job_id, node_path, question, question_hash, status)
+values (:id, :job_id, :node_path, :question, :question_hash, 'open')
+on conflict (job_id, node_path) do update set node_path = excluded.node_path
+returning id, status, question_hash, answer;
+
+-- name: answer^
+-- Answer a gate by compare-and-set: only the open question that was asked. The answer is the run's outcome.
+with j0 as (
+    select id, status from job
+    where id = :job_id and owner_id = :owner_id and status in ('running', 'awaiting_approval') for update
+), a as (
+    update approval set status = 'answered', answer = :answer, answered_by = :owner_id, answered_at = now()
+    from j0 where approval.job_id = j0.id and approval.node_path = :node_path and approval.status = 'open'
+        and approval.question_hash = :question_hash
+    returning approval.job_id, approval.node_path
+), run as (
+    update node_run r set status = :run_status, result = :result, error = :error, ended_at = now(), epoch = epoch + 1,
+        progress = case when :run_status = 'succeeded' then 1 else r.progress end
+    from a where r.job_id = a.job_id and r.node_path = a.node_path and r.status in ('ready', 'failed')
+    returning r.job_id
+), j as (
+    update job set wake = wake + 1, status = 'running', last_seq = last_seq + jsonb_array_length(:events::jsonb)
+    from run where job.id = run.job_id returning job.id, job.last_seq
+), e as (
+    insert into event (job_id, seq, type, node_path, body)
+    select j.id, j.last_seq - jsonb_array_length(:events::jsonb) + x.ord, x.value ->> 'type', :node_path,
+        x.value -> 'body'
+    from j, jsonb_array_elements(:events::jsonb) with ordinality as x(value, ord)
+)
+select last_seq as seq from j;
+
+-- name: approvals
+select id, node_path, question, question_hash, status, answer, created_at, answered_at from approval
+where job_id = :job_id order by created_at;
+
+-- name: get_job^
+select id, owner_id, status, title, mode, variant, profile_id, request, plan, plan_digest, estimate, priority,
+    created_at, started_at, ended_at, cancel_requested_at, last_seq, result, error, takeovers
+from job where id = :id and owner_id = :owner_id;
+
+-- name: get_runs
+select node_path, node_id, task, status, queue, attempts, crashes, progress, result, error, created_at, started_at,
+    ended_at, input
+from node_run where job_id = :job_id order by created_at, node_path;
+
+-- name: get_artifacts
+select id, job_id, node_path, kind, role, name, media, size_bytes, sha256, object_key, registered, created_at
+from artifact where job_id = :job_id order by created_at, name;
+
+-- name: get_artifact^
+select id, job_id, node_path, kind, role, name, media, size_bytes, sha256, object_key, registered, created_at
+from artifact where id = :id and owner_id = :owner_id;
+
+-- name: find_artifacts
+select id, job_id, kind, name, media, size_bytes, sha256, object_key from artifact
+where id = any(:ids::uuid[]) and owner_id = :owner_id;
+
+-- name: register_outputs
+update artifact set registered = true where job_id = :job_id and id = any(:ids::uuid[])
+returning id, kind, name, node_path, object_key, size_bytes;
+
+-- name: list_jobs
+-- Newest first; the cursor is (created_at, id) of the last row seen.
+select id, status, title, mode, variant, profile_id, created_at, started_at, ended_at, error, last_seq, plan_digest,
+    (select a.id from artifact a where a.job_id = job.id and a.role = 'thumbnail' limit 1) as thumbnail_id,
+    (select a.id from artifact a where a.job_id = job.id and a.kind = 'video' and a.role = 'output' limit 1)
+        as video_id
+from job
+where owner_id = :owner_id
+    and (:status::text is null or status = any(string_to_array(:status, ',')))
+    and (:mode::text is null or mode = :mode)
+    and (:variant::text is null or variant = :variant)
+    and (:search::text is null or title ilike '%' || :search || '%')
+    and (:before_at::timestamptz is null or (created_at, id) < (:before_at, :before_id::uuid))
+order by created_at desc, id desc limit :count;
+
+-- name: events_after
+select seq, extract(epoch from at)::float8 as ts, type, node_path as node, body from event
+where job_id = :job_id and seq > :after order by seq limit :count;
+
+-- name: job_seqs
+select id, last_seq from job where id = any(:ids::uuid[]);
+
+-- name: append_events^
+with j as (
+    update job set last_seq = last_seq + jsonb_array_length(:events::jsonb) where id = :job_id returning id, last_seq
+), e as (
+    insert into event (job_id, seq, type, node_path, body)
+    select j.id, j.last_seq - jsonb_array_length(:events::jsonb) + x.ord, x.value ->> 'type', x.value ->> 'node',
+        x.value -> 'body'
+    from j, jsonb_array_elements(:events::jsonb) with ordinality as x(value, ord)
+)
+select last_seq as seq from j;
+
+-- name: get_profile^
+select id, name, lora_id, voice_id, created_at from profile where id = :id and owner_id = :owner_id;
+
+-- name: create_profile^
+with p as (
+    insert into profile (id, tenant_id, owner_id, name) values (:id, :tenant_id, :owner_id, :name)
+    on conflict (id) do nothing returning id, name, lora_id, voice_id, created_at
+)
+select * from p union all
+select id, name, lora_id, voice_id, created_at from profile where id = :id and owner_id = :owner_id
+    and not exists (select 1 from p);
+
+-- name: list_profiles
+select id, name, lora_id, voice_id, created_at from profile
+where owner_id = :owner_id and (:before_at::timestamptz is null or (created_at, id) < (:before_at, :before_id::uuid))
+order by created_at desc, id desc limit :count;
+
+-- name: run_statistics
+-- Seconds per task and variant over the newest 200 good runs of each task.
+select task, coalesce(input #>> '{params,variant}', '') as variant, count(*)::int as n,
+    percentile_cont(0.5) within group (order by extract(epoch from ended_at - started_at)) as p50_s,
+    percentile_cont(0.9) within group (order by extract(epoch from ended_at - started_at)) as p90_s
+from (select task, input, started_at, ended_at,
+        row_number() over (partition by task order by ended_at desc) as rank
+    from node_run where status = 'succeeded' and started_at is not null) recent
+where rank <= 200
+group by 1, 2;
