@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.capability import Capability, Manifest
-from schemas.contracts.table import completed, contracts
+from schemas.capability import Manifest
+from schemas.contracts.table import advertised, contracts
 from schemas.diagnostics import Code, Diagnostic, Severity
 from schemas.errors import UnsatisfiableGoal
 from schemas.plan import Edge, Plan, PlanNode, parse_binding
@@ -37,12 +37,12 @@ class PlanBuilder:
 
     def live(self, task: str) -> bool:
         """Tell whether the task is advertised and enabled."""
-        found = self._find(task)
-        return found is not None and found[2].enabled
+        found = advertised(self.manifest, task)
+        return found is not None and found.capability.enabled
 
     def request(self, key: str, value: Any) -> str | None:
-        """Put `value` into the plan's context and return its binding `request.KEY`; None and empty lists are absent."""
-        if value is None or value == [] or value == ():
+        """Put `value` into the plan's context and return its binding `request.KEY`; None and what is empty is absent."""
+        if value is None or value in ("", [], ()):
             return None
         self._context[key] = list(value) if isinstance(value, tuple) else value
         return f"request.{key}"
@@ -80,13 +80,12 @@ class PlanBuilder:
             weight: share of the job's progress, relative to the other nodes.
         """
         step = Step(id)
-        found = self._find(task)
-        if found is None or not found[2].enabled:
-            self._missing.append(_not_live(task, self.manifest, found[2] if found else None))
+        found = advertised(self.manifest, task)
+        if found is None or not found.capability.enabled:
+            self._missing.append(not_live(task, self.manifest))
             return step
-        name, plane, capability = found
-        known = (capability.params or {}).get("properties", {})
-        ports = capability.inputs or {}
+        known = (found.capability.params or {}).get("properties", {})
+        ports = found.capability.inputs or {}
         bound = {port: text for port, text in (inputs or {}).items() if text}
         bound |= {port: text for port, text in (offers or {}).items() if text and port in ports}
         settings = {key: value for key, value in (params or {}).items() if value is not None}
@@ -95,8 +94,8 @@ class PlanBuilder:
         self._nodes.append(
             PlanNode(
                 id=id,
-                task=name,
-                plane=plane,
+                task=found.name,
+                plane=found.plane,
                 params=settings,
                 inputs=bound,
                 foreach=foreach,
@@ -123,13 +122,6 @@ class PlanBuilder:
         return Plan(
             workflow_id=self.workflow_id, nodes=tuple(weighted), edges=tuple(self._edges()), context=self._context
         )
-
-    def _find(self, task: str) -> tuple[str, Any, Capability] | None:
-        """Return the advertised spelling, plane and capability of a task named by either of its spellings."""
-        for name in (task, *_other_spellings(task)):
-            if found := self.manifest.find(name):
-                return name, found[0], completed(name, found[1])
-        return None
 
     def _edges(self) -> list[Edge]:
         pairs = list(self._after)
@@ -163,19 +155,13 @@ def _without_implied(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(source, target) for source, target in pairs if not leads(source, target)]
 
 
-def _other_spellings(task: str) -> list[str]:
-    table = contracts()
-    contract = table.get(task)
-    if contract is None or contract.alias is None:
-        return []
-    return [name for name, other in table.items() if other is contract and name != task]
-
-
-def _not_live(task: str, manifest: Manifest, capability: Capability | None) -> Diagnostic:
-    section = contracts()[task].plane if task in contracts() else "python"
+def not_live(task: str, manifest: Manifest) -> Diagnostic:
+    """Return why `task` cannot be used under this manifest, and what to do about it."""
+    found = advertised(manifest, task)
+    section = found.plane if found else contracts()[task].plane if task in contracts() else "python"
     path = f"/capabilities_manifest/{section}/{task}"
-    if capability is not None:
-        reason = capability.reason or "no reason was given"
+    if found is not None:
+        reason = found.capability.reason or "no reason was given"
         return Diagnostic(
             code=Code.TASK_DISABLED, path=path, message=f"{task} is disabled: {reason}", got=task, hint=reason
         )

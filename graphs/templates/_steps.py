@@ -43,8 +43,8 @@ class VideoParams(TemplateParams):
         return text
 
 
-def write_script(params: VideoParams, b: PlanBuilder) -> tuple[Step, Step | None]:
-    """Add the script, and the gate where approval is wanted; return the step that yields the script, and the gate."""
+def write_script(params: VideoParams, b: PlanBuilder) -> Step:
+    """Add the script, and a gate behind it where approval is wanted; return the step that yields the final script."""
     b.request("goal", params.goal)
     script = b.add(
         "script",
@@ -57,8 +57,8 @@ def write_script(params: VideoParams, b: PlanBuilder) -> tuple[Step, Step | None
         max_attempts=3,
     )
     if not params.approve:
-        return script, None
-    gate = b.add(
+        return script
+    return b.add(
         "approve",
         "gate.approve",
         inputs={"value": script["script"]},
@@ -66,7 +66,6 @@ def write_script(params: VideoParams, b: PlanBuilder) -> tuple[Step, Step | None
         weight=1,
         timeout_s=86_400,
     )
-    return gate, gate
 
 
 def choose_pipeline(params: VideoParams, b: PlanBuilder, *, after: Step, profile: Step | None) -> Step | None:

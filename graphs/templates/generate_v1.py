@@ -19,7 +19,7 @@ class GenerateParams(VideoParams):
 )
 def generate(params: GenerateParams, b: PlanBuilder) -> None:
     """Script, profile where one is named, pipeline, rendering, registration."""
-    script, _ = write_script(params, b)
+    script = write_script(params, b)
     profile = None
     if params.profile_id and b.live("profiles.loadExisting"):
         profile = b.add(

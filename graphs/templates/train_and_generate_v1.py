@@ -33,9 +33,7 @@ def train_and_generate(params: TrainAndGenerateParams, b: PlanBuilder) -> None:
     trains_voice = Deliverable.VOICE in named or (not named and bool(params.audio))
     renders = bool(_VIDEOS & set(params.deliverables))
 
-    script = gate = None
-    if renders:
-        script, gate = write_script(params, b)
+    script = write_script(params, b) if renders else None
     images, audio = b.request("images", params.images), b.request("audio", params.audio)
     profile = b.add(
         "profile",

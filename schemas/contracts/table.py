@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
-from schemas.capability import Capability, Contract
+from schemas.capability import Capability, Contract, Manifest
 from schemas.contracts import control, explainer, media, scene3d, training
 
 
@@ -42,3 +44,29 @@ def completed(task: str, capability: Capability) -> Capability:
             "description": capability.description or contract.description,
         }
     )
+
+
+@dataclass(frozen=True)
+class Advertised:
+    """A task as the manifest spells it, with its plane and its completed capability."""
+
+    name: str
+    plane: Literal["node", "python"]
+    capability: Capability
+
+
+def advertised(manifest: Manifest, task: str) -> Advertised | None:
+    """Return the manifest's entry for `task` under any of its spellings, or None."""
+    for name in (task, *spellings(task)):
+        if found := manifest.find(name):
+            return Advertised(name, found[0], completed(name, found[1]))
+    return None
+
+
+def spellings(task: str) -> tuple[str, ...]:
+    """Return the other accepted spellings of a task name."""
+    table = contracts()
+    contract = table.get(task)
+    if contract is None or contract.alias is None:
+        return ()
+    return tuple(name for name, other in table.items() if other is contract and name != task)

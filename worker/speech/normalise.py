@@ -17,6 +17,7 @@ MAX_TOKEN_CHARS = 48
 
 _OPENING = "\"'“‘«([{¿¡*_~-–—…."
 _CLOSING = "\"'”’»)]}*_~-–—….,;:!?"
+_OPENERS = frozenset("The A An It He She They We I You But And In This That These There Then So When If".split())
 _MARKUP = (
     (re.compile(r"```[^`]*```"), " "),
     (re.compile(r"!\[[^\]\n]{0,300}\]\([^)\n]{0,2000}\)"), " "),
@@ -27,7 +28,7 @@ _MARKUP = (
     (re.compile(r"\[[^\]\n]{0,300}\]"), " "),  # stage directions
     (re.compile(r"[{}|\\`\[\]]"), " "),
     (re.compile(r"(?m)^[ \t]*(?:#{1,6}|>|[-*•–]|\d{1,2}[.)])[ \t]+"), "\n\n"),
-    (re.compile(r"(?<!\w)[*_~]{1,3}(?=\S)|(?<=\S)[*_~]{1,3}(?!\w)"), ""),
+    (re.compile(r"(?<!\w)(?:[*_]{1,3}|~~)(?=\S)|(?<=\S)(?:[*_]{1,3}|~~)(?!\w)"), ""),
     (re.compile(r"(?<=[^\W\d_])(?:—|--|–)(?=\w)"), "— "),
 )
 
@@ -124,9 +125,12 @@ def _ends_sentence(token: str, following: str) -> bool:
     core = _core(token)
     if tail[-1] == "." and (core.lower() in TITLES or re.fullmatch(r"[A-HJ-Z]", core)):  # initials; `I.` is a word
         return False
-    starts_upper = following.lstrip(_OPENING)[:1].isupper() or following.lstrip(_OPENING)[:1].isdigit()
-    if tail.endswith(("...", "…")) or re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", core) or core.lower() == "etc":
-        return starts_upper
+    first = following.lstrip(_OPENING)[:1]
+    if re.fullmatch(r"(?:[A-Z]\.)+[A-Z]", core):  # U.S. Army, but: in the U.S. The ...
+        return _core(following) in _OPENERS
+    open_ended = tail.endswith(("...", "…")) or re.fullmatch(r"(?:[a-z]\.)+[a-z]", core) or core.lower() == "etc"
+    if open_ended or tail != token:  # "Really?" she said
+        return first.isupper() or first.isdigit()
     return True
 
 

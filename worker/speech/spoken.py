@@ -23,7 +23,7 @@ UNITS = {
     "min": "minute", "h": "hour", "hr": "hour", "hrs": "hour", "w": "watt", "kw": "kilowatt", "mw": "megawatt",
     "gw": "gigawatt", "kwh": "kilowatt-hour", "v": "volt", "hz": "hertz", "khz": "kilohertz", "mhz": "megahertz",
     "ghz": "gigahertz", "kb": "kilobyte", "mb": "megabyte", "gb": "gigabyte", "tb": "terabyte", "ly": "light-year",
-    "k": "thousand", "bn": "billion", "mph": "mile per hour", "fps": "frame per second", "px": "pixel", "°c": "degree Celsius",
+    "k": "thousand", "x": "time", "bn": "billion", "mph": "mile per hour", "fps": "frame per second", "px": "pixel", "°c": "degree Celsius",
     "°f": "degree Fahrenheit", "°": "degree", "%": "percent", "km/h": "kilometer per hour", "km/s": "kilometer per second",
     "m/s": "meter per second", "m²": "square meter", "km²": "square kilometer", "m³": "cubic meter", "kph": "kilometer per hour",
 }  # fmt: skip
@@ -63,6 +63,10 @@ def spoken(core: str, *, before: str = "", after: str = "") -> str:
         return FRACTIONS[low]
     if low in ABBREVIATIONS and (low != "ms" or core != "ms"):
         return ABBREVIATIONS[low]
+    if core in ("4K", "8K"):  # resolutions
+        return f"{core[0]} K"
+    if low in ("am", "pm") and before[-1:].isdigit():
+        return f"{core[0]}.M".upper()
     if low in SCALE_WORDS and before[:1] in CURRENCIES:
         return f"{core} {CURRENCIES[before[0]]}s"
     if re.search(r"\d$", before) and _unit(core) and not (core == "s" or core == "t"):
@@ -164,7 +168,6 @@ def _plural(acronym: str) -> str:
 
 def _symbols(core: str) -> str:
     core = re.sub(r"(?<=\w)[/](?=\w)", " ", core)
-    core = re.sub(r"(?<=[A-Za-z])\+\+|(?<=[A-Za-z])\+$", " plus", core)
     core = "".join(f" {SYMBOLS[char]} " if char in SYMBOLS else char for char in core)
     core = core.replace("’", "'").replace("‘", "'")
     core = re.sub(r"[^\w\s'.,-]", " ", core).replace("_", " ")

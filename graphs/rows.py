@@ -1,0 +1,91 @@
+"""The ledger row and events of a new node run. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from graphs.board import GATE_QUEUE, Work
+from schemas.outcome import Cancelled, Failed, Outcome, Succeeded
+from schemas.plan import sha256_of
+from schemas.states import RunStatus, shown
+
+_NAMESPACE = UUID("7f1e6f0a-62d8-4f6b-9a53-5b9f7f0f3a11")
+MAX_STATE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Created:
+    """A row for `create_runs`, and the events that tell it."""
+
+    row: dict[str, Any]
+    events: list[dict[str, Any]]
+
+
+def run_row(
+    work: Work,
+    job: dict[str, Any],
+    *,
+    queue: str,
+    status: RunStatus = RunStatus.READY,
+    outcome: Outcome | None = None,
+    seconds: float = 0.0,
+) -> Created:
+    """Return the row of a run that is ready or dispatched, or that ended inside the advance (`outcome`)."""
+    result = error = None
+    match outcome:
+        case Succeeded():
+            status, result = RunStatus.SUCCEEDED, outcome.outputs
+        case Failed():
+            status, error = RunStatus.FAILED, outcome.failure.model_dump(mode="json", exclude_none=True)
+        case Cancelled():
+            status = RunStatus.CANCELLED
+        case None:
+            pass
+    value = {"params": work.node.params, "inputs": work.inputs}
+    row = {
+        "node_path": work.path,
+        "node_id": work.node.id,
+        "queue": queue,
+        "task": work.node.task,
+        "task_version": "1",
+        "status": status,
+        "priority": job["priority"],
+        "max_attempts": work.node.max_attempts,
+        "timeout_s": work.node.timeout_s,
+        "input": value,
+        "input_hash": sha256_of(value),
+        "vt": 0.0,
+        "result": result,
+        "error": error,
+        "ended": outcome is not None,
+        "seconds": seconds,
+    }
+    return Created(row, [event_of(work.path, status, error)])
+
+
+def gate_row(work: Work, job: dict[str, Any]) -> Created:
+    """Return the row of a gate: ready, on a queue that only a person serves."""
+    created = run_row(work, job, queue=GATE_QUEUE)
+    question = {"question": work.node.params.get("question", "Approve?"), "value": work.inputs.get("value")}
+    hashed = sha256_of(question)
+    row = {
+        **created.row,
+        "input": {**created.row["input"], "question": question},
+        "input_hash": hashed,
+        "approval_id": str(uuid5(_NAMESPACE, f"{job['id']}/{work.path}")),
+    }
+    body = {"status": "awaiting_approval", "question": question, "questionHash": hashed}
+    return Created(row, [{"type": "approval.requested", "node": work.path, "body": body}])
+
+
+def event_of(path: str, status: RunStatus, error: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the event that tells the state of a run."""
+    name = shown(status)
+    body: dict[str, Any] = {"status": name}
+    if status is RunStatus.SUCCEEDED:
+        body["progress"] = 1.0
+    if error is not None:
+        body["error"] = error
+    return {"type": f"node.{name}", "node": path, "body": body}

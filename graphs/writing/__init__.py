@@ -1,0 +1,1 @@
+"""Writing spoken scripts: facts, composer, embedded model and chat models behind one protocol."""

@@ -1,0 +1,1 @@
+"""The packaged facts: a compressed WordNet extract and the script that builds it."""

@@ -1,0 +1,86 @@
+"""Rules about tasks: known, enabled, in their plane, with a variant that is live, each result written once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from planner.rules.view import View, did_you_mean, problem
+from schemas.builder import not_live
+from schemas.contracts.table import contracts
+from schemas.diagnostics import Code, Diagnostic
+
+
+def tasks_are_live(view: View) -> Iterator[Diagnostic]:
+    for place, node in enumerate(view.plan.nodes):
+        found = view.task(node)
+        if found is None or not found.capability.enabled:
+            why = not_live(node.task, view.manifest)
+            names = [*view.manifest.node, *view.manifest.python]
+            hint = did_you_mean(node.task, names, otherwise=why.hint) if found is None else why.hint
+            yield why.model_copy(update={"path": f"/nodes/{place}/task", "hint": hint})
+
+
+def planes_are_those_advertised(view: View) -> Iterator[Diagnostic]:
+    for place, node, found in view.known():
+        if node.plane != found.plane:
+            yield problem(
+                Code.WRONG_PLANE,
+                f"/nodes/{place}/plane",
+                f"{node.task} runs in the {found.plane!r} plane",
+                got=node.plane,
+                allowed=[found.plane],
+                hint=f"write \"plane\": \"{found.plane}\"",
+            )
+
+
+def variants_are_live(view: View) -> Iterator[Diagnostic]:
+    for place, node, found in view.known():
+        variants, wanted = found.capability.variants, node.params.get("variant")
+        if found.capability.enabled and variants is not None and isinstance(wanted, str) and wanted not in variants:
+            yield problem(
+                Code.VARIANT_UNAVAILABLE,
+                f"/nodes/{place}/params/variant",
+                f"{node.task} has no live variant {wanted!r}",
+                got=wanted,
+                allowed=list(variants),
+                hint=did_you_mean(wanted, variants, otherwise=_choices(variants)),
+            )
+
+
+def results_are_written_once(view: View) -> Iterator[Diagnostic]:
+    """Two fixed tasks may yield the same thing only when the later one works on what the earlier one made."""
+    writers: dict[str, list[int]] = {}
+    for place, node, found in view.known():
+        if node.task in contracts():
+            for key in found.capability.outputs or ():
+                writers.setdefault(key, []).append(place)
+    for key, places in writers.items():
+        for later, earlier in ((b, a) for b in places for a in places if a < b):
+            if not (_derived(view, later, earlier) or _derived(view, earlier, later)):
+                names = [view.plan.nodes[place].id for place in (earlier, later)]
+                yield problem(
+                    Code.DUPLICATE_OUTPUT,
+                    f"/nodes/{later}",
+                    f"{names[0]!r} and {names[1]!r} both yield {key!r}",
+                    got=key,
+                    hint=f"remove one of them, or let one work on the {key} of the other",
+                )
+                break
+
+
+def _derived(view: View, place: int, origin: int) -> bool:
+    """Tell whether bindings lead from an output of `origin` to `place`."""
+    open_, seen = [place], set[int]()
+    while open_:
+        current = open_.pop()
+        if current == origin:
+            return True
+        if current not in seen:
+            seen.add(current)
+            bindings = view.plan.nodes[current].bindings().values()
+            open_ += [view.index[item.source] for item in bindings if item.source in view.index]
+    return False
+
+
+def _choices(variants: tuple[str, ...]) -> str:
+    return f"use {' or '.join(variants)}" if variants else "start a worker that offers a variant"

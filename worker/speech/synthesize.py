@@ -1,0 +1,133 @@
+"""Speaks a narration: sentences through a voice, joined with natural pauses, fitted into a duration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.states import FailureKind
+from worker.context import TaskError
+from worker.speech import piper
+from worker.speech.fitting import NATURAL, Tempo, next_tempo
+from worker.speech.normalise import Sentence, sentences
+from worker.speech.timing import Phoneme, Speech, Word
+from worker.speech.voice import Check, Utterance, Voice
+
+DEFAULT_VOICE = "piper:joe"
+MAX_TEXT_CHARS = 20_000
+MIN_LEVEL = 0.01  # RMS of spoken audio; joe has 0.05 to 0.15
+PEAK = 0.89  # -1 dBFS
+_PASSES = 3  # natural, fitted, corrected
+
+
+def voices() -> tuple[str, ...]:
+    """Return the names of the voices that can speak here and now."""
+    return tuple(name for name in (DEFAULT_VOICE,) if available(name) is None)
+
+
+def available(voice: str = DEFAULT_VOICE) -> str | None:
+    """Return why the voice cannot run here, in words a person can act on, or None."""
+    if voice == DEFAULT_VOICE:
+        return piper.available()
+    return f"no voice {voice!r}; there is {DEFAULT_VOICE}"
+
+
+def speaking_rate_wps() -> float:
+    """Return the words a second of the default voice at its own tempo, pauses included.
+
+    Source: measured over the texts of `tests/integration/test_speech.py` with piper-tts 1.8.0 and joe 1.0.0.
+    """
+    return 2.6
+
+
+def synthesize(
+    text: str,
+    *,
+    voice: str = DEFAULT_VOICE,
+    duration_s: float | None = None,
+    workdir: Path,
+    check: Check,
+    seed: int = 0,
+) -> Speech:
+    """Speak `text`, every word of it.
+
+    Args:
+        voice: `piper:joe`.
+        duration_s: fit the speech into this many seconds by a tempo of 0.8 to 1.25; a text that is too long for
+            that stays longer, and one that is too short stays shorter.
+        workdir: folder of the attempt; unused by voices that need no files.
+        check: raises when the job was cancelled.
+        seed: the same seed, text and duration speak the same samples.
+
+    Raises:
+        TaskError: `nothing_to_say`, `text_too_long`, `voice_unavailable`, `voice_failed`, `voice_timeout`,
+            or `silent_speech`.
+    """
+    if len(text) > MAX_TEXT_CHARS:
+        raise TaskError("text_too_long", "the narration is too long", got=len(text), allowed=MAX_TEXT_CHARS)
+    parts = sentences(text)
+    if not parts:
+        raise TaskError(
+            "nothing_to_say", "the narration has no word that can be spoken", path="narrative", got=text[:80],
+            allowed="text in Latin letters or numbers",
+        )  # fmt: skip
+    speaker = _voice(voice)
+    tempo = NATURAL
+    speech = _speak(parts, speaker, tempo, seed=seed, check=check)
+    for _ in range(_PASSES - 1):
+        fitted = next_tempo(tempo, spoken_s=speech.words[-1].end_s, duration_s=duration_s) if duration_s else None
+        if fitted is None:
+            break
+        tempo = fitted
+        speech = _speak(parts, speaker, tempo, seed=seed, check=check)
+    level = float(np.sqrt(np.mean(np.square(speech.samples))))
+    if level < MIN_LEVEL:
+        raise TaskError("silent_speech", "the voice gave silence", kind=FailureKind.BUG, got=round(level, 5))
+    return speech
+
+
+def _voice(name: str) -> Voice:
+    reason = available(name)
+    if reason is not None:
+        raise TaskError("voice_unavailable", reason, kind=FailureKind.DEPENDENCY, path="voice", got=name)
+    return piper.joe()
+
+
+def _speak(parts: Sequence[Sentence], voice: Voice, tempo: Tempo, *, seed: int, check: Check) -> Speech:
+    utterances: list[Utterance] = []
+    for part in parts:
+        check()
+        utterances.append(voice.speak(part, length_scale=tempo.length_scale, seed=seed, check=check))
+    return _joined(parts, utterances, tempo, voice=voice.name)
+
+
+def _joined(parts: Sequence[Sentence], utterances: Sequence[Utterance], tempo: Tempo, *, voice: str) -> Speech:
+    """Join sentences; the silence that a voice leaves after a sentence counts as part of the pause."""
+    rate_hz = utterances[0].rate_hz
+    samples: list[NDArray[np.float32]] = []
+    words: list[Word] = []
+    phonemes: list[Phoneme] = []
+    at = 0
+    for index, (part, utterance) in enumerate(zip(parts, utterances, strict=True)):
+        start_s = at / rate_hz
+        for token, (word_start_s, word_end_s) in zip(part.tokens, utterance.word_spans, strict=True):
+            words.append(Word(token.text, start_s + word_start_s, start_s + word_end_s))
+        phonemes += [Phoneme(p.symbol, start_s + p.start_s, start_s + p.end_s) for p in utterance.phonemes]
+        samples.append(utterance.samples)
+        at += len(utterance.samples)
+        if index + 1 < len(parts):
+            left_s = len(utterance.samples) / rate_hz - utterance.word_spans[-1][1]
+            missing = round(max(0.0, tempo.pause_s(part.pause_s) - left_s) * rate_hz)
+            samples.append(np.zeros(missing, np.float32))
+            if missing and phonemes:
+                phonemes.append(Phoneme(" ", at / rate_hz, (at + missing) / rate_hz))
+            at += missing
+    joined = np.concatenate(samples)
+    peak = float(np.max(np.abs(joined)))
+    if peak > 0:
+        joined = (joined * (PEAK / peak)).astype(np.float32)
+    return Speech(joined, rate_hz, tuple(words), tuple(phonemes), voice)
