@@ -64,8 +64,6 @@ class Bus:
 
     def tick(self, job_id: str, message: str) -> None:
         """Publish a lossy tick that is already on the wire form."""
-        for listener in self._listeners:
-            listener(job_id, message)
         self._put(("publish", (EVENTS.format(job_id=job_id), message)))
 
     def wake(self, job_id: str) -> None:

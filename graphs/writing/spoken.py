@@ -30,9 +30,9 @@ _ASIDES = (
     (re.compile(r"\s+\u2013\s+[^\u2013]{2,120}\s+\u2013\s+"), " "),
 )
 _NAMES = re.compile(
-    r",? (?:(?:which|that) (?:is|are) )?(?:also|sometimes|commonly|often|or|formerly|otherwise|better|officially|more"
+    r"(?:,(?: (?:which|that) (?:is|are))?| (?:which|that) (?:is|are)|(?= also)) (?:also|sometimes|commonly|often|or|formerly|otherwise|better|officially|more"
     r"|alternatively|colloquially|originally|historically|scientifically|variously|usually)"
-    r"(?: (?:also|commonly|simply|just|formally))?"
+    r"(?: (?:also|commonly|simply|just|formally|colloquially|informally))?"
     r" (?:known|called|referred to|spelled|spelt|written|abbreviated|termed|styled|stylized|rendered)\b[^,;]*"
     r"(?:, (?!which|who|where|is|are|was|were|has|have)(?:[^,;]{1,25}, )*(?:and|or) [^,;]{1,30})?(?:,(?= )|$)"
 )
@@ -45,17 +45,23 @@ _CLAUSE_WORDS = (
     r"|from which|by which|for which|of which|even|so|called|known|featuring|consisting|containing|especially"
 )
 _TRAILING = re.compile(rf",? ?[;\u2014]|, (?={_CLAUSE_WORDS}\b)|, (?=(?:{_CLAUSE_WORDS}) )|: ", re.IGNORECASE)
+_SECOND_CLAUSE = re.compile(
+    r" (?:and|but) (?=because |when |while |it |they )|, (?:and|but|yet) "
+)
 _MIDDLE = re.compile(
     r", (?:which|who|where|whose|including|such as|especially|particularly|typically|usually|like|along with|or|in"
     r"|primarily|mostly|mainly) [^,;]{2,70}(?:, [^,;]{2,30}){0,3}(?:,? (?:and|or) [^,;]{2,30})?, "
-    r"(?=(?:is|are|was|were|has|have|had|can|may|will|convert|allow|make|cause|form|use|include|contain)s?\b)"
+    r"(?=(?:is|are|was|were|has|have|had|can|may|will|convert|allow|make|cause|form|use|include|contain|predict|state"
+    r"|describe|live|run|become|rise|play|provide|produce|occur|lead|eat|feed|began|became|led|wrote)s?\b)"
 )
 _LEADING = re.compile(
     r"^(?:However|For example|For instance|Additionally|Moreover|Furthermore|Thus|Therefore|Hence|Indeed|In addition"
     r"|In general|Generally|In fact|As such|As a result|Consequently|Accordingly|Historically speaking|Nevertheless"
-    r"|Nonetheless|In modern historiography|Specifically|Similarly|Likewise|In particular|Etymologically|Typically),? "
+    r"|Nonetheless|In modern historiography|Specifically|Similarly|Likewise|In particular|Typically), "
 )
-_CONCESSION = re.compile(r"^(?:Although|Though|While|Whereas|Despite|Unlike|Like|Besides) [^,]+(?:, (?:and|or|but) [^,]+)*, (?=[a-z])")
+_CONCESSION = re.compile(
+    r"^(?:Although|Though|While|Whereas|Despite|Unlike|Like|Besides) [^,]+(?:, (?:and|or|but) [^,]+)*, (?=[a-z])"
+)
 _UNSPEAKABLE = re.compile(
     r"[^\x20-\x7e\u00a0-\u024f\u2018\u2019\u201c\u201d\u2013\u2014\u2026]|[=<>{}|\\^_~#*@]|https?:|\b[a-z]\d|\d[a-z]{1,2}\d|/|\bet al\b"
     r"|\b(?:km|mi|m|ft)2\b|\u00b1|\u00d7|\bIPA\b|pronounced|\bromanized\b|\blit\."
@@ -114,12 +120,28 @@ def spoken_forms(sentence: str) -> list[str]:
         if shorter != forms[-1] and _stands(shorter):
             forms.append(shorter)
     last = forms[-1]
-    cuts = [match.start() for match in _TRAILING.finditer(last)]
-    for cut in reversed(cuts):
+    cuts = [match.start() for match in _TRAILING.finditer(last) if ";" in match.group() or _ends_the_sentence(last[match.end() :])]
+    cuts += [match.start() for match in _SECOND_CLAUSE.finditer(last) if _joins_clauses(last, match)]
+    for cut in sorted(set(cuts), reverse=True):
         shorter = last[:cut].rstrip(" ,;:") + "."
         if _stands(shorter) and count_words(shorter) < count_words(forms[-1]):
             forms.append(shorter)
-    return [form for form in forms if MIN_WORDS <= count_words(form) <= MAX_WORDS and _stands(form)]
+    return [form for form in forms if MIN_WORDS <= count_words(form) <= MAX_WORDS]
+
+
+def _ends_the_sentence(rest: str) -> bool:
+    """Tell whether a clause that starts here runs to the end: after a comma there would be more of the main clause."""
+    return "," not in rest or bool(re.search(r",? (?:and|or) [^,]{2,40}\.$", rest)) or bool(_TRAILING.search(rest))
+
+
+def _joins_clauses(text: str, match: re.Match[str]) -> bool:
+    """Tell whether this `, and` joins two clauses and not the items of a list."""
+    before, after = text[: match.start()], text[match.end() :]
+    return (
+        "," not in re.sub(r"^[^,]{2,40}, ", "", before)
+        and _VERB.search(before) is not None
+        and _VERB.search(after, 2) is not None
+    )
 
 
 def _stands(sentence: str) -> bool:
@@ -130,9 +152,14 @@ def _stands(sentence: str) -> bool:
         return False
     if len(words(body[verb.end() :])) < 2 and verb.group() in {"is", "are", "was", "were", "be", "has", "have", "can"}:
         return False
-    if re.search(r"\b(the|a|an|of|and|or|to|in|by|with|for|from|that|which|as|at|on|its|their|is|are|not|so|both|either)$", body):
+    if re.search(
+        r"\b(the|a|an|of|and|or|to|in|by|with|for|from|that|which|as|at|on|its|their|is|are|not|so|both|either)$", body
+    ):
         return False
-    if re.match(r"(?:In|On|At|By|During|From|With|Throughout|Along|Through) [^,]*$", body[: verb.start()]) and "," not in body:
+    if (
+        re.match(r"(?:In|On|At|By|During|From|With|Throughout|Along|Through) [^,]*$", body[: verb.start()])
+        and "," not in body
+    ):
         return bool(re.match(r"(?:In|On|At|By|During|From|With) .*\b(?:is|are|was|were)\b", body))
     tail = body.rsplit(",", 1)
     listed = len(tail) == 2 and len(words(tail[1])) <= 3 and not re.search(r"\b(and|or)\b", tail[1])

@@ -144,7 +144,8 @@ def _of_no_use(view: View) -> list[int]:
     for place, node, task in view.known():
         outputs = task.capability.outputs or {}
         kinds = {port.kind_of(name) for name, port in outputs.items()}
-        if node.task in contracts() and not view.children[place] and not kinds & _RESULTS:
+        fixed_and_last = node.task in contracts() and not view.children[place] and view.index[node.id] == place
+        if fixed_and_last and not kinds & _RESULTS:
             found.append(place)
     return found
 

@@ -55,9 +55,10 @@ def results_are_written_once(view: View) -> Iterator[Diagnostic]:
             for key in found.capability.outputs or ():
                 writers.setdefault(key, []).append(place)
     for key, places in writers.items():
-        for later, earlier in ((b, a) for b in places for a in places if a < b):
-            if not (_derived(view, later, earlier) or _derived(view, earlier, later)):
-                names = [view.plan.nodes[place].id for place in (earlier, later)]
+        for later in places:
+            rivals = [other for other in places if other < later and not _one_works_on_the_other(view, later, other)]
+            if rivals:
+                names = [view.plan.nodes[place].id for place in (rivals[0], later)]
                 yield problem(
                     Code.DUPLICATE_OUTPUT,
                     f"/nodes/{later}",
@@ -65,21 +66,10 @@ def results_are_written_once(view: View) -> Iterator[Diagnostic]:
                     got=key,
                     hint=f"remove one of them, or let one work on the {key} of the other",
                 )
-                break
 
 
-def _derived(view: View, place: int, origin: int) -> bool:
-    """Tell whether bindings lead from an output of `origin` to `place`."""
-    open_, seen = [place], set[int]()
-    while open_:
-        current = open_.pop()
-        if current == origin:
-            return True
-        if current not in seen:
-            seen.add(current)
-            bindings = view.plan.nodes[current].bindings().values()
-            open_ += [view.index[item.source] for item in bindings if item.source in view.index]
-    return False
+def _one_works_on_the_other(view: View, a: int, b: int) -> bool:
+    return bool(view.sources[a] >> b & 1 or view.sources[b] >> a & 1)
 
 
 def _choices(variants: tuple[str, ...]) -> str:

@@ -85,6 +85,17 @@ class View:
                 before[place] |= before[parent] | 1 << parent
         return tuple(before)
 
+    @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """Place -> bit set of the places whose outputs its inputs are made from, directly or not."""
+        made_from = [0] * len(self.plan.nodes)
+        for place in self.order:
+            for binding in self.plan.nodes[place].bindings().values():
+                source = self.index.get(binding.source)
+                if source is not None:
+                    made_from[place] |= made_from[source] | 1 << source
+        return tuple(made_from)
+
     def task(self, node: PlanNode) -> Advertised | None:
         """Return what the manifest advertises for the node's task; None when nothing."""
         if node.task not in self._tasks:

@@ -22,6 +22,7 @@ SIZE_RATIO = 0.052  # letter size of the shorter picture side, at most of the he
 MIN_SIZE_PX = 12
 MAX_WIDTH_RATIO = 0.86  # title-safe area is 90 % (SMPTE ST 2046-1); the pill's padding needs the rest
 BOTTOM_RATIO = 0.075
+WORD_GAP_RATIO = 0.12  # of the letter size, added to the space so that the highlight touches no neighbour
 MAX_LINES = 2
 _SMOOTH = 4  # the pill is drawn this much larger and scaled down: PIL's shapes have hard edges
 
@@ -67,7 +68,7 @@ def layout(texts: Sequence[str], *, width: int, height: int) -> Layout:
     size = max(MIN_SIZE_PX, round(min(SIZE_RATIO * height, 0.075 * width)))
     while True:
         advance = [font(size).getlength(text) for text in texts]
-        space = font(size).getlength(" ")
+        space = font(size).getlength(" ") + WORD_GAP_RATIO * size
         lines = _broken(advance, space, room - 1.6 * size)
         if lines is not None or size <= MIN_SIZE_PX:
             break

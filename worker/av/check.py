@@ -21,7 +21,7 @@ STEP_S = 0.25  # how often pictures are compared
 MOVED_LUMA = 4  # a pixel moved when it changed by more than coding noise
 MOVED_RATIO = 0.0005  # of the pixels: half a percent of the width by a tenth of the height
 CAPTION_RATIO = 0.22  # lowest part of the picture, not looked at: captions move there even when the picture is frozen
-MIN_LUFS = -40.0  # quieter than any narration
+MIN_LUFS = -45.0  # quieter than any narration, and than any target one can ask for
 SUBSAMPLE = 4
 
 

@@ -147,10 +147,16 @@ def _read(group: list[str]) -> list[Token]:
                 tokens[-1] = Token(f"{tokens[-1].text} {token}", tokens[-1].spoken)
             continue
         tail = token[token.rindex(core) + len(core) :] if core else ""
-        tokens.append(Token(token, reading + _mark(tail, last=index + 1 == len(group), core=core)))
-    if tokens and tokens[-1].spoken[-1] not in ".!?":
-        tokens[-1] = Token(tokens[-1].text, tokens[-1].spoken.rstrip(",;:") + ".")
+        tokens.append(Token(token, _marked(reading, _mark(tail, last=index + 1 == len(group), core=core))))
+    if tokens and tokens[-1].spoken.rstrip("]")[-1] not in ".!?":
+        tokens[-1] = Token(tokens[-1].text, _marked(tokens[-1].spoken, "."))
     return tokens
+
+
+def _marked(reading: str, mark: str) -> str:
+    """Return the reading with `mark` for its last punctuation; in a raw phoneme block it goes inside."""
+    block = "]]" if reading.endswith("]]") else ""
+    return reading.removesuffix(block).rstrip(",;:.") + mark + block
 
 
 def _mark(tail: str, *, last: bool, core: str) -> str:
@@ -175,9 +181,9 @@ def _breaths(tokens: list[Token], pause_s: float) -> list[Sentence]:
                 break
             fits += 1
         fits = max(1, fits)
-        at = next((n for n in range(fits, fits // 2, -1) if tokens[n - 1].spoken[-1] in ",;:"), fits)
+        at = next((n for n in range(fits, fits // 2, -1) if tokens[n - 1].spoken.rstrip("]")[-1] in ",;:"), fits)
         head = tokens[:at]
-        head[-1] = Token(head[-1].text, head[-1].spoken.rstrip(",;:.") + ",")
+        head[-1] = Token(head[-1].text, _marked(head[-1].spoken, ","))
         pieces.append(Sentence(tuple(head), BREATH_PAUSE_S))
         tokens = tokens[at:]
     return [*pieces, Sentence(tuple(tokens), pause_s)] if tokens else pieces

@@ -76,7 +76,7 @@ class PiperVoice:
         """The process that is warm now, None before the first sentence."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def speak(self, sentence: Sentence, *, length_scale: float, seed: int, check: Check) -> Utterance:
+    def speak(self, sentence: Sentence, *, length_scale: float, seed: int, check: Check, audio: bool) -> Utterance:
         """Speak the sentence; a process that died is started again once.
 
         Raises:
@@ -87,6 +87,7 @@ class PiperVoice:
             "words": [token.spoken for token in sentence.tokens],
             "length_scale": length_scale,
             "seed": seed,
+            "audio": audio,
         }
         with self._lock:
             for attempt in (1, 2):
@@ -105,8 +106,9 @@ class PiperVoice:
                     raise
         rate_hz = int(head["rate_hz"])
         phonemes = timed_phonemes(head["phonemes"], rate_hz=rate_hz, start_s=0.0)
+        spoken = np.frombuffer(payload, "<i2").astype(np.float32) / 32768.0
         return Utterance(
-            samples=np.frombuffer(payload, "<i2").astype(np.float32) / 32768.0,
+            samples=spoken if audio else np.zeros(sum(samples for _, samples in head["phonemes"]), np.float32),
             rate_hz=rate_hz,
             phonemes=tuple(phonemes),
             word_spans=tuple(word_spans(phonemes, head["words"])),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from schemas.states import FailureKind
 from worker.context import TaskError
 from worker.speech import piper
-from worker.speech.fitting import NATURAL, Tempo, next_tempo
+from worker.speech.fitting import next_length_scale
 from worker.speech.normalise import Sentence, sentences
 from worker.speech.timing import Phoneme, Speech, Word
 from worker.speech.voice import Check, Utterance, Voice
@@ -21,7 +20,7 @@ DEFAULT_VOICE = "piper:joe"
 MAX_TEXT_CHARS = 20_000
 MIN_LEVEL = 0.01  # RMS of spoken audio; joe has 0.05 to 0.15
 PEAK = 0.89  # -1 dBFS
-_PASSES = 3  # natural, fitted, corrected
+_MEASURED_TEMPOS = 6
 
 
 def voices() -> tuple[str, ...]:
@@ -76,14 +75,8 @@ def synthesize(
             allowed="text in Latin letters or numbers",
         )  # fmt: skip
     speaker = _voice(voice)
-    tempo = NATURAL
-    speech = _speak(parts, speaker, tempo, seed=seed, check=check)
-    for _ in range(_PASSES - 1):
-        fitted = next_tempo(tempo, spoken_s=speech.words[-1].end_s, duration_s=duration_s) if duration_s else None
-        if fitted is None:
-            break
-        tempo = fitted
-        speech = _speak(parts, speaker, tempo, seed=seed, check=check)
+    scale = _fitted_scale(parts, speaker, duration_s, seed=seed, check=check) if duration_s else 1.0
+    speech = _speak(parts, speaker, scale, seed=seed, check=check)
     level = float(np.sqrt(np.mean(np.square(speech.samples))))
     if level < MIN_LEVEL:
         raise TaskError("silent_speech", "the voice gave silence", kind=FailureKind.BUG, got=round(level, 5))
@@ -97,15 +90,28 @@ def _voice(name: str) -> Voice:
     return piper.joe()
 
 
-def _speak(parts: Sequence[Sentence], voice: Voice, tempo: Tempo, *, seed: int, check: Check) -> Speech:
+def _fitted_scale(parts: Sequence[Sentence], voice: Voice, duration_s: float, *, seed: int, check: Check) -> float:
+    """Return the length scale with which the narration ends just before `duration_s`, found by measuring."""
+    tried: list[tuple[float, float]] = []
+    scale: float | None = 1.0
+    while scale is not None and len(tried) < _MEASURED_TEMPOS:
+        speech = _speak(parts, voice, scale, seed=seed, check=check, audio=False)
+        tried.append((scale, speech.words[-1].end_s))
+        scale = next_length_scale(tried, duration_s=duration_s)
+    return tried[-1][0]
+
+
+def _speak(
+    parts: Sequence[Sentence], voice: Voice, scale: float, *, seed: int, check: Check, audio: bool = True
+) -> Speech:
     utterances: list[Utterance] = []
     for part in parts:
         check()
-        utterances.append(voice.speak(part, length_scale=tempo.length_scale, seed=seed, check=check))
-    return _joined(parts, utterances, tempo, voice=voice.name)
+        utterances.append(voice.speak(part, length_scale=scale, seed=seed, check=check, audio=audio))
+    return _joined(parts, utterances, scale, voice=voice.name)
 
 
-def _joined(parts: Sequence[Sentence], utterances: Sequence[Utterance], tempo: Tempo, *, voice: str) -> Speech:
+def _joined(parts: Sequence[Sentence], utterances: Sequence[Utterance], scale: float, *, voice: str) -> Speech:
     """Join sentences; the silence that a voice leaves after a sentence counts as part of the pause."""
     rate_hz = utterances[0].rate_hz
     samples: list[NDArray[np.float32]] = []
@@ -121,7 +127,7 @@ def _joined(parts: Sequence[Sentence], utterances: Sequence[Utterance], tempo: T
         at += len(utterance.samples)
         if index + 1 < len(parts):
             left_s = len(utterance.samples) / rate_hz - utterance.word_spans[-1][1]
-            missing = round(max(0.0, tempo.pause_s(part.pause_s) - left_s) * rate_hz)
+            missing = round(max(0.0, scale * part.pause_s - left_s) * rate_hz)
             samples.append(np.zeros(missing, np.float32))
             if missing and phonemes:
                 phonemes.append(Phoneme(" ", at / rate_hz, (at + missing) / rate_hz))

@@ -46,6 +46,11 @@ class Voice(Protocol):
     @property
     def timing(self) -> str: ...
 
-    def speak(self, sentence: Sentence, *, length_scale: float, seed: int, check: Check) -> Utterance:
-        """Speak the sentence; `length_scale` 1.0 is the voice's own tempo, 1.25 a quarter slower."""
+    def speak(self, sentence: Sentence, *, length_scale: float, seed: int, check: Check, audio: bool) -> Utterance:
+        """Speak the sentence.
+
+        Args:
+            length_scale: 1.0 is the voice's own tempo; larger is slower, not always in proportion.
+            audio: False asks only how long it would be; the samples may then be silence.
+        """
         ...

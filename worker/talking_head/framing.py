@@ -12,7 +12,7 @@ MAX_FACE_RATIO = 0.5
 MAX_ENLARGEMENT = 2.0  # beyond it an ordinary photograph looks soft
 MIN_FACE_RATIO = 0.2  # a smaller face does not read as speaking: enlarge all the same
 FACE_CENTRE_RATIO = 0.42  # of the picture area's height: leaves the lower fifth to captions
-CARD_RATIO = 0.88  # card height over frame height
+CARD_RATIO = 0.88  # of the frame's height or width, at most
 CARD_ASPECT = (0.75, 1.1)  # width over height
 
 
@@ -71,8 +71,9 @@ def _card(picture: NDArray[np.uint8], centre_px: tuple[float, float], scale: flo
     import cv2
 
     tall, wide = picture.shape[:2]
-    card_height = round(min(CARD_RATIO * height, tall * scale))
-    card_width = round(min(wide * scale, CARD_ASPECT[1] * card_height, 0.92 * width))
+    widest = CARD_RATIO * width
+    card_height = round(min(CARD_RATIO * height, tall * scale, widest / CARD_ASPECT[0]))
+    card_width = round(min(wide * scale, CARD_ASPECT[1] * card_height, widest))
     if card_width < CARD_ASPECT[0] * card_height:  # a narrow picture: keep a pleasant card, enlarge a little
         grow = min(1.25, CARD_ASPECT[0] * card_height / card_width)
         scale, card_width = scale * grow, round(card_width * grow)

@@ -308,7 +308,7 @@ with j0 as (
     from run where job.id = run.job_id returning job.id, job.last_seq
 ), e as (
     insert into event (job_id, seq, type, node_path, body)
-    select j.id, j.last_seq - jsonb_array_length(:events::jsonb) + x.ord, x.value ->> 'type', :node_path,
+    select j.id, j.last_seq - jsonb_array_length(:events::jsonb) + x.ord, x.value ->> 'type', x.value ->> 'node',
         x.value -> 'body'
     from j, jsonb_array_elements(:events::jsonb) with ordinality as x(value, ord)
 )
@@ -404,3 +404,9 @@ from (select task, input, started_at, ended_at,
     from node_run where status = 'succeeded' and started_at is not null) recent
 where rank <= 200
 group by 1, 2;
+
+-- name: jobs_by_status
+select status, count(*) from job where created_at > now() - interval '30 days' group by status;
+
+-- name: ping$
+select 1;

@@ -14,7 +14,7 @@ with j0 as (
     returning r.*
 ), j as (
     update job set last_seq = last_seq + 1 from run where job.id = run.job_id
-    returning job.id, job.last_seq, job.plan_digest, job.owner_id
+    returning job.id, job.last_seq, job.plan_digest, job.owner_id, job.failures
 ), e as (
     insert into event (job_id, seq, type, node_path, body)
     select j.id, j.last_seq, 'node.running', run.node_path,
@@ -22,7 +22,7 @@ with j0 as (
     from j, run
 )
 select run.job_id, run.node_path, run.node_id, run.task, run.epoch, run.attempts, run.crashes, run.max_attempts,
-    run.timeout_s, run.input, j.owner_id, j.plan_digest, j.last_seq as seq,
+    run.timeout_s, run.input, j.owner_id, j.plan_digest, j.failures, j.last_seq as seq,
     jsonb_build_object('status', 'running', 'task', run.task, 'attempt', run.attempts + run.crashes + 1) as body
 from run, j;
 
@@ -81,19 +81,20 @@ with j0 as (
 select j.last_seq as seq from j;
 
 -- name: fail_run^
--- A bad end: back to `ready` after :delay_s, or parked as `failed` when it is null. Partial artifacts stay.
+-- A bad end: back to `ready` after :delay_s, or parked as `failed` when it is null. Partial artifacts stay. It lets
+-- go of the claim (`worker_boot`), so that saying it twice, after a lost reply, counts once.
 with j0 as (
     select id, tenant_id, owner_id from job
     where id = :job_id and status not in ('cancelling', 'cancelled', 'completed') for update
 ), run as (
     update node_run r set
         status = case when :delay_s::float8 is null then 'failed' else 'ready' end,
-        attempts = r.attempts + 1, error = :error, lease_until = null,
+        attempts = r.attempts + 1, error = :error, lease_until = null, worker_boot = null,
         not_before = now() + make_interval(secs => coalesce(:delay_s::float8, 0)),
         ended_at = case when :delay_s::float8 is null then now() end
     from j0
     where r.job_id = j0.id and r.node_path = :node_path and r.epoch = :epoch
-        and r.status in ('running', 'ready', 'dispatched')
+        and r.status in ('running', 'ready', 'dispatched') and r.worker_boot is not null
     returning r.job_id, r.node_path
 ), a as (
     insert into artifact (id, tenant_id, owner_id, job_id, node_path, epoch, name, kind, role, media, size_bytes,
@@ -114,6 +115,35 @@ with j0 as (
     from j, run, jsonb_array_elements(:events::jsonb) with ordinality as x(value, ord)
 )
 select j.last_seq as seq from j;
+
+-- name: crash_run^
+-- The child died under a live claim: count the crash; `ready` again after :delay_s, or `dead` when it is null.
+with j0 as (
+    select id from job where id = :job_id and status not in ('cancelling', 'cancelled', 'completed') for update
+), run as (
+    update node_run r set
+        status = case when :delay_s::float8 is null then 'dead' else 'ready' end,
+        crashes = r.crashes + 1, error = :error, lease_until = null,
+        not_before = now() + make_interval(secs => coalesce(:delay_s::float8, 0)),
+        ended_at = case when :delay_s::float8 is null then now() end
+    from j0
+    where r.job_id = j0.id and r.node_path = :node_path and r.epoch = :epoch and r.status = 'running'
+    returning r.job_id, r.node_path
+), j as (
+    update job set wake = wake + 1, failures = failures + 1,
+        last_seq = last_seq + jsonb_array_length(:events::jsonb)
+    from run where job.id = run.job_id returning job.id, job.last_seq
+), e as (
+    insert into event (job_id, seq, type, node_path, body)
+    select j.id, j.last_seq - jsonb_array_length(:events::jsonb) + x.ord, x.value ->> 'type', run.node_path,
+        x.value -> 'body'
+    from j, run, jsonb_array_elements(:events::jsonb) with ordinality as x(value, ord)
+)
+select j.last_seq as seq from j;
+
+-- name: find_run^
+-- What became of a run: after a refused or unanswered commit, whether it was ours (same epoch, `succeeded`).
+select status, epoch from node_run where job_id = :job_id and node_path = :node_path;
 
 -- name: stop_run^
 -- The child of a cancelled job has stopped: end its run, nothing is published. :release gives a run of a

@@ -1,0 +1,99 @@
+"""The FastAPI application: middleware, routes, the static page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from fastapi import Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from control_api import errors
+from control_api.caller import checked_caller
+from control_api.platform import open_platform
+from control_api.routes import artifacts, catalog, health, jobs, live, planning, profiles, uploads
+from control_api.routes.live import GOING_AWAY
+from control_api.settings import ApiSettings
+from schemas.errors import TooLarge
+
+VERSION = "0.1.0"
+MAX_BODY_BYTES = 1024 * 1024
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """Return the application; it connects when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_platform(settings) as platform:
+            app.state.platform = platform
+            yield
+            for socket in list(platform.sockets):
+                await socket.close(GOING_AWAY)
+
+    app = FastAPI(title="Reelgraph", version=VERSION, lifespan=lifespan)
+    errors.install(app)
+    for module in (planning, jobs, artifacts, uploads, profiles, catalog):
+        app.include_router(module.router, dependencies=[Depends(checked_caller)])
+    app.include_router(health.router)
+    app.include_router(live.router)
+    if settings.web_folder.is_dir():
+        app.mount("/", StaticFiles(directory=settings.web_folder, html=True), name="web")
+    app.add_middleware(Edge)
+    return app
+
+
+class Edge:
+    """Limits bodies, names and times every request. Pure ASGI: nothing is buffered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request_id = uuid4().hex
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        began, status = time.perf_counter(), 500
+        limited = not scope["path"].startswith("/api/uploads")
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if limited and taken > MAX_BODY_BYTES:
+                raise TooLarge("the body is too large", got=taken, allowed=MAX_BODY_BYTES)
+            return message
+
+        async def headed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                extra = [*_HEADERS, (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message.get("headers", []), *extra]
+            await send(message)
+
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if limited and declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+            error = TooLarge("the body is too large", got=int(declared), allowed=MAX_BODY_BYTES)
+            return await errors.render(error)(scope, receive, headed)
+        try:
+            await self.app(scope, counted, headed)
+        finally:
+            structlog.contextvars.unbind_contextvars("request_id")
+            platform: Any = getattr(scope["app"].state, "platform", None)
+            route = getattr(scope.get("route"), "path", "other")
+            if platform is not None:
+                platform.metrics.requests.labels(route, str(status)).inc()
+                platform.metrics.seconds.labels(route).observe(time.perf_counter() - began)

@@ -1,0 +1,73 @@
+"""The API's objects in S3: existence, upload, short-lived links. The client blocks, so every call runs in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+
+from schemas.errors import DependencyDown
+
+T = TypeVar("T")
+LINK_S = 300
+
+
+class Objects:
+    """S3 for the control plane."""
+
+    def __init__(
+        self, *, endpoint: str, access_key: str, secret_key: str, secure: bool, public_endpoint: str | None = None
+    ) -> None:
+        pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=2, read=10), retries=urllib3.Retry(1, backoff_factor=0.1), maxsize=16
+        )
+        keys: dict[str, Any] = {"access_key": access_key, "secret_key": secret_key, "secure": secure}
+        self._client = Minio(endpoint, http_client=pool, region="us-east-1", **keys)
+        self._links = Minio(public_endpoint or endpoint, region="us-east-1", **keys)
+
+    async def size_of(self, bucket: str, key: str) -> int | None:
+        """Return the object's size in bytes, or None when there is none."""
+        try:
+            return (await self._call(lambda: self._client.stat_object(bucket, key))).size
+        except KeyError:
+            return None
+
+    async def put(self, bucket: str, key: str, path: Path, *, content_type: str) -> None:
+        """Store a file."""
+        await self._call(lambda: self._client.fput_object(bucket, key, str(path), content_type=content_type))
+
+    async def link(self, bucket: str, key: str, *, name: str, content_type: str, inline: bool) -> str:
+        """Return a GET link that lives five minutes, with fixed response headers."""
+        disposition = "inline" if inline else "attachment"
+        headers = {
+            "response-content-disposition": f'{disposition}; filename="{name}"',
+            "response-content-type": content_type,
+        }
+        return await self._call(
+            lambda: self._links.presigned_get_object(
+                bucket, key, expires=timedelta(seconds=LINK_S), response_headers=headers
+            )
+        )
+
+    async def ready(self) -> bool:
+        """Return whether S3 answers."""
+        try:
+            return await self._call(lambda: self._client.bucket_exists("artifacts"))
+        except DependencyDown:
+            return False
+
+    async def _call(self, function: Callable[[], T]) -> T:
+        try:
+            return await asyncio.to_thread(function)
+        except S3Error as error:
+            if error.code in {"NoSuchKey", "NoSuchBucket", "NoSuchObject", "ResourceNotFound"}:
+                raise KeyError(error.code) from error
+            raise DependencyDown("the object store refused", retry_after_s=2) from error
+        except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise DependencyDown("the object store cannot be reached", retry_after_s=2) from error

@@ -1,0 +1,193 @@
+"""The parts of one API process, built at start and closed in reverse order. Handlers get them from here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from redis.asyncio import Redis
+
+from control_api.caller import Caller
+from control_api.hub import Hub
+from control_api.jobs import Jobs
+from control_api.manifests import LiveManifest
+from control_api.metrics import Metrics
+from control_api.objects import Objects
+from control_api.settings import ApiSettings
+from graphs.broker import DramatiqBroker
+from graphs.bus import Bus
+from graphs.checkpoints import Checkpoints, checkpoint_pool, postgres_saver
+from graphs.children import ProcessChildren
+from graphs.control import ControlNodes
+from graphs.database import Database, open_pool
+from graphs.dispatch import Dispatcher
+from graphs.engine import Engine
+from graphs.registry import discover
+from graphs.scheduler import Scheduler
+from graphs.sweeper import Sweeper
+from graphs.template_registry import Templates, load_templates
+
+log = structlog.get_logger()
+POOL_SIZE = 12
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What handlers may use."""
+
+    settings: ApiSettings
+    database: Database
+    objects: Objects
+    redis: Redis
+    manifest: LiveManifest
+    templates: Templates
+    jobs: Jobs
+    hub: Hub
+    engine: Engine
+    scheduler: Scheduler
+    caller: Caller
+    metrics: Metrics
+    allowed_origins: frozenset[str]
+    sockets: set[Any] = field(default_factory=set)
+
+
+@asynccontextmanager
+async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
+    """Connect, start the background tasks, and stop all of it in order."""
+    boot = str(uuid4())
+    async with AsyncExitStack() as stack:
+        dsn = settings.dsn.get_secret_value()
+        pool = await open_pool(dsn, name=f"reelgraph-api-{os.getpid()}", max_size=POOL_SIZE)
+        stack.push_async_callback(_close_pool, pool)
+        saver_pool = checkpoint_pool(dsn, runner=boot)
+        await saver_pool.open()
+        stack.push_async_callback(saver_pool.close)
+        redis = Redis.from_url(settings.redis_url, socket_timeout=None, socket_connect_timeout=2, max_connections=64)
+        stack.push_async_callback(redis.aclose)
+        broker = DramatiqBroker(settings.redis_url)
+        stack.callback(broker.close)
+        children = ProcessChildren()
+        stack.push_async_callback(children.stop)
+
+        database = Database(pool)
+        packages = [name for name in settings.node_packages.split(",") if name]
+        nodes = discover("graphs.nodes", *packages)
+        manifest = LiveManifest(redis, database, nodes)
+        await manifest.refresh()
+
+        async def sent(ids: list[int]) -> None:
+            await database.run("mark_sent", ids=ids)
+
+        bus = Bus(redis, broker, sent=sent)
+        dispatcher = Dispatcher(database, bus, stale_s=30.0 * settings.time_scale)
+        await dispatcher.count_slots()
+        control = ControlNodes(
+            nodes,
+            database,
+            bus,
+            children,
+            boot=boot,
+            lease_s=settings.lease_s,
+            manifest=manifest.current,
+            wake=lambda job_id: scheduler.wake(job_id),
+        )
+        engine = Engine(
+            database,
+            Checkpoints(postgres_saver(saver_pool)),
+            bus,
+            dispatcher,
+            control,
+            runner=boot,
+            lease_s=settings.lease_s,
+            queue_of=manifest.queue_of,
+            started_slow=control.poke,
+        )
+        scheduler = Scheduler(engine.advance, woken=dispatcher.ended)
+        sweeper = Sweeper(
+            database,
+            bus,
+            dispatcher,
+            wake=scheduler.wake,
+            period_s=max(0.1, settings.time_scale),
+            stale_s=30.0 * settings.time_scale,
+        )
+        jobs = Jobs(database, bus, wake=scheduler.wake, cancel_control=control.cancel, redis=redis)
+        hub = Hub(redis, database, snapshot=jobs.snapshot)
+        bus.listen(hub.receive)
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(settings.lease_s / 3)
+                with contextlib.suppress(Exception):
+                    await control.renew()
+                    if engine.live:
+                        await database.all("renew_jobs", ids=list(engine.live), runner=boot, lease_s=settings.lease_s)
+
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in {
+                "bus": bus.run(),
+                "dispatch": dispatcher.run(),
+                "scheduler": scheduler.run(),
+                "wake-ups": scheduler.listen(redis),
+                "sweeper": sweeper.run(),
+                "control": control.run(),
+                "manifest": manifest.run(),
+                "hub": hub.run(),
+                "leases": renew(),
+            }.items()
+        ]
+        for task in tasks:
+            task.add_done_callback(_report)
+        stack.push_async_callback(_stop, tasks)
+        log.info("api.started", boot=boot, nodes=sorted(nodes.nodes))
+        yield Platform(
+            settings=settings,
+            database=database,
+            objects=Objects(
+                endpoint=settings.s3_endpoint,
+                public_endpoint=settings.s3_public_endpoint,
+                access_key=settings.s3_access_key,
+                secret_key=settings.s3_secret_key.get_secret_value(),
+                secure=settings.s3_secure,
+            ),
+            redis=redis,
+            manifest=manifest,
+            templates=load_templates(settings.template_folder),
+            jobs=jobs,
+            hub=hub,
+            engine=engine,
+            scheduler=scheduler,
+            caller=Caller(settings.api_key.get_secret_value() if settings.api_key else None),
+            metrics=Metrics(),
+            allowed_origins=frozenset(part.strip() for part in settings.allowed_origins.split(",") if part.strip()),
+        )
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A background task never ends by itself: when one does, the process must not live on half dead."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("api.task_died", task=task.get_name(), error=repr(error))
+        os._exit(70)
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.remove_done_callback(_report)
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _close_pool(pool: Any) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()

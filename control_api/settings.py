@@ -1,0 +1,50 @@
+"""Settings of the API process, from the environment with prefix `REELGRAPH_API_`."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ApiSettings(BaseSettings):
+    """Every setting of the API. Start fails listing all bad variables."""
+
+    model_config = SettingsConfigDict(env_prefix="REELGRAPH_API_", extra="ignore")
+
+    host: str = Field(default="127.0.0.1", description="Address to bind.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to bind.")
+    api_key: SecretStr | None = Field(default=None, description="Needed to bind anything but loopback.")
+    dsn: SecretStr = Field(description="postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    redis_url: str = Field(description="redis://HOST:PORT/DB")
+    s3_endpoint: str = Field(description="HOST:PORT of the S3 server.")
+    s3_public_endpoint: str | None = Field(default=None, description="HOST:PORT in signed links, if another one.")
+    s3_access_key: str = Field(description="S3 access key.")
+    s3_secret_key: SecretStr = Field(description="S3 secret key.")
+    s3_secure: bool = Field(default=False, description="Use TLS to S3.")
+    template_folder: Path | None = Field(default=None, description="Folder with your own graph templates.")
+    node_packages: str = Field(default="", description="More packages of control-plane nodes, comma separated.")
+    web_folder: Path = Field(default=Path(__file__).parent.parent / "web" / "static", description="The static page.")
+    allowed_origins: str = Field(default="", description="More browser origins that may connect, comma separated.")
+    max_open_jobs: int = Field(default=0, ge=0, description="Open jobs per caller; 0 means no limit.")
+    time_scale: float = Field(default=1.0, gt=0, le=1, description="Scales leases and sweeps; tests use 0.05-0.2.")
+
+    @property
+    def lease_s(self) -> float:
+        """Seconds a job's or run's lease lasts."""
+        return 15.0 * self.time_scale
+
+    @model_validator(mode="after")
+    def _loopback_or_key(self) -> ApiSettings:
+        if self.host != "localhost" and not _is_loopback(self.host) and self.api_key is None:
+            raise ValueError(f"refusing to bind {self.host} without REELGRAPH_API_API_KEY: set one, or bind 127.0.0.1")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,143 @@
+"""Reads durations and resolutions from text: digits, words in four languages, `mm:ss`. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ONES = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
+    "eighteen": 18, "nineteen": 19, "couple of": 2,
+    "eine": 1, "einer": 1, "einen": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "sieben": 7, "acht": 8,
+    "neun": 9, "zehn": 10, "zwölf": 12, "fünfzehn": 15, "zwanzig": 20, "dreißig": 30, "dreissig": 30, "vierzig": 40,
+    "fünfundvierzig": 45, "fünfzig": 50, "sechzig": 60, "neunzig": 90,
+    "un": 1, "una": 1, "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "diez": 10, "quince": 15, "veinte": 20,
+    "treinta": 30, "cuarenta": 40, "cincuenta": 50, "sesenta": 60, "noventa": 90,
+    "une": 1, "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "dix": 10, "quinze": 15, "vingt": 20, "trente": 30,
+    "quarante": 40, "cinquante": 50, "soixante": 60, "zero": 0, "null": 0,
+}  # fmt: skip
+_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+
+_HOUR = r"h|hrs?|hours?|stunden?|stündig\w*|horas?|heures?"
+_MINUTE = r"mins?|minutes?|minuten?|minütig\w*|minutos?|m"
+_SECOND = r"secs?|seconds?|sekunden?|sekündig\w*|segundos?|secondes?|s"
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_TENS_WORD = "|".join(_TENS)
+_ONES_WORD = "|".join(sorted((word.replace(" ", r"\s") for word in _ONES), key=len, reverse=True))
+_WORD = rf"(?:{_TENS_WORD})(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine))?|{_ONES_WORD}"
+_AMOUNT = rf"(?:{_NUMBER}|{_WORD})"
+_UNIT = rf"(?:{_HOUR}|{_MINUTE}|{_SECOND})"
+_PART = rf"(?<![\w.,:])(?:an?\s+)?(?P<n>{_AMOUNT})[\s-]*(?P<half>(?:and a half|einhalb|y media|et demie?)[\s-]*)?(?P<u>{_UNIT})\b"
+_ONE_PART = re.compile(_PART, re.IGNORECASE)
+_SPAN = re.compile(
+    rf"(?<![\w.,:])(?:an?\s+)?{_AMOUNT}[\s-]*(?:(?:and a half|einhalb|y media|et demie?)[\s-]*)?{_UNIT}\b"
+    rf"(?P<more>\s+and a half\b)?(?:[\s,]*(?:and|und|y|et)?\s*{_AMOUNT}[\s-]*{_SECOND}\b)?(?:\s*(?:long|lang|lasting)\b)?",
+    re.IGNORECASE,
+)
+_GLUED = re.compile(r"(?<![\w:])(?P<m>\d+)\s*m(?:in)?\s*(?P<s>\d{1,2})\s*s(?:ec)?\b", re.IGNORECASE)
+_CLOCK = re.compile(r"(?<![\w:.])(?P<m>\d{1,2}):(?P<s>[0-5]\d)(?![\w:])(?!\s*(?:am|pm|a\.m|p\.m|uhr|o'clock))", re.IGNORECASE)
+_SHAPES = {"9:16", "10:16", "16:10", "21:09"}
+_PHRASES: tuple[tuple[re.Pattern[str], float], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), seconds)
+    for pattern, seconds in (
+        (r"\b(?:a\s+)?quarter(?:[\s-]of)?[\s-](?:an?[\s-])?minute\b|\bviertelminut\w*|\bun cuarto de minuto\b", 15),
+        (r"\b(?:a\s+)?three[\s-]quarters of a minute\b", 45),
+        (r"\b(?:one|a) and a half[\s-]minutes?\b|\bone[\s-]and[\s-]a[\s-]half[\s-]minute\b|\ba minute and a half\b"
+         r"|\banderthalb(?:[\s-]minut\w*)|\bun minuto y medio\b|\bune minute et demie\b", 90),
+        (r"\bhalf[\s-]an?[\s-]hour\b|\bhalf[\s-]hour\b|\bhalbe stunde\b|\bmedia hora\b|\bdemi-heure\b", 1800),
+        (r"\bhalf[\s-](?:an?[\s-])?minute\b|\bhalbe[rn]? minute\b|\bhalbminütig\w*|\bmedio minuto\b"
+         r"|\b(?:une )?demi[\s-]minute\b", 30),
+        (r"\b(?:a|per) minute(?:[\s-]long)?\b(?! (?:by|ago|later|of))|\bminute-long\b|\beinminütig\w*", 60),
+        (r"\b(?:an|one) hour(?:[\s-]long)?\b|\bhour-long\b", 3600),
+    )
+)  # fmt: skip
+_NOT_A_LENGTH = re.compile(
+    r"(?:\b(?:the (?:first|last|next|past)|every|each|per|ago|within the|age of)\s*|\b(?:first|last|next)\s+)$", re.IGNORECASE
+)
+
+_SIZES = re.compile(
+    r"(?<![\w])(?:(?P<w>\d{3,5})\s*(?:x|×|by)\s*(?P<h>\d{3,5})|(?P<lines>\d{3,4})p|(?P<k>[48])\s?k(?:\s*uhd)?|"
+    r"(?P<full>full[\s-]?hd|fhd)|(?P<uhd>uhd|ultra[\s-]?hd)|(?P<hd>hd|high[\s-]definition))(?![\w])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A value found in text, with its place."""
+
+    value: float | str
+    start: int
+    end: int
+
+
+def read_duration(text: str) -> Reading | None:
+    """Return the length in seconds that the text asks for, or None. The first that is a length counts."""
+    found = [*_clocks(text), *_phrases(text), *_spans(text)]
+    found = [item for item in found if not _NOT_A_LENGTH.search(text[: item.start])]
+    return min(found, key=lambda item: (item.start, item.start - item.end), default=None)
+
+
+def read_resolution(text: str) -> Reading | None:
+    """Return the resolution that the text asks for in the spelling of `schemas/resolution.py`, or None."""
+    match = _SIZES.search(text)
+    if match is None:
+        return None
+    if match["w"]:
+        spelled = f"{int(match['w'])}x{int(match['h'])}"
+    elif match["lines"]:
+        spelled = f"{match['lines']}p"
+    elif match["k"]:
+        spelled = f"{match['k']}K"
+    else:
+        spelled = "1080p" if match["full"] else "4K" if match["uhd"] else "720p"
+    return Reading(spelled, match.start(), match.end())
+
+
+def _clocks(text: str) -> list[Reading]:
+    found = [Reading(60.0 * int(m["m"]) + int(m["s"]), m.start(), m.end()) for m in _GLUED.finditer(text)]
+    for match in _CLOCK.finditer(text):
+        before = text[max(0, match.start() - 14) : match.start()].lower()
+        at_a_time = re.search(r"\b(?:at|um|a las|à|by|until)\s*$", before)
+        if match[0] not in _SHAPES and not at_a_time:
+            found.append(Reading(60.0 * int(match["m"]) + int(match["s"]), match.start(), match.end()))
+    return found
+
+
+def _phrases(text: str) -> list[Reading]:
+    return [
+        Reading(float(seconds), match.start(), match.end())
+        for pattern, seconds in _PHRASES
+        for match in pattern.finditer(text)
+    ]
+
+
+def _spans(text: str) -> list[Reading]:
+    found: list[Reading] = []
+    for match in _SPAN.finditer(text):
+        seconds = 0.0
+        for part in _ONE_PART.finditer(match[0]):
+            size = _unit_s(part["u"])
+            seconds += _amount(part["n"]) * size + (size / 2 if part["half"] else 0)
+        if match["more"]:
+            seconds += _unit_s(next(_ONE_PART.finditer(match[0]))["u"]) / 2
+        found.append(Reading(seconds, match.start(), match.end()))
+    return found
+
+
+def _amount(text: str) -> float:
+    text = re.sub(r"\s+", " ", text.lower())
+    if text[0].isdigit():
+        return float(text.replace(",", "."))
+    if text in _ONES:
+        return float(_ONES[text])
+    tens, _, ones = text.replace("-", " ").partition(" ")
+    return float(_TENS[tens] + _ONES.get(ones, 0))
+
+
+def _unit_s(text: str) -> float:
+    for pattern, seconds in ((_SECOND, 1.0), (_MINUTE, 60.0)):
+        if re.fullmatch(pattern, text, re.IGNORECASE):
+            return seconds
+    return 3600.0

@@ -1,0 +1,117 @@
+"""Displacement fields over a part of a picture: fitted once, summed and inverted for every frame. Knows no anatomy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEP_PX = 4  # of the grid; faces are smoother than this everywhere but at the lids, which are layers (`eyes.py`)
+INVERSION_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of the canvas, in pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, as OpenCV orders them."""
+        return self.right - self.left, self.bottom - self.top
+
+    def cut(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the part of a picture, as a view."""
+        return picture[self.top : self.bottom, self.left : self.right]
+
+    def nodes(self) -> NDArray[np.float32]:
+        """Return the grid's node positions on the canvas, float32 [GH, GW, 2]; the grid covers the region."""
+        width, height = self.size
+        x = self.left + STEP_PX * np.arange(-(-width // STEP_PX) + 1, dtype=np.float32)
+        y = self.top + STEP_PX * np.arange(-(-height // STEP_PX) + 1, dtype=np.float32)
+        return np.stack(np.meshgrid(x, y), axis=-1)
+
+
+class Warp:
+    """A region and its basis of displacement fields; every frame is a weighted sum of them."""
+
+    def __init__(self, region: Region, fields: NDArray[np.float32]) -> None:
+        """Keep `fields`, float32 [K, GH, GW, 2] in px: where basis k moves the content of each node."""
+        self.region = region
+        self._fields = fields
+        self._flat = fields.reshape(len(fields), -1)
+
+    def apply(self, picture: NDArray[np.uint8], weights: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the region of a picture, uint8 [h, w, 3], with its content moved.
+
+        Args:
+            picture: uint8 [h, w, 3], the region's own pixels.
+            weights: float32 [K].
+        """
+        import cv2
+
+        forward = (weights.astype(np.float32) @ self._flat).reshape(self._fields.shape[1:])
+        back = self._inverse(forward)
+        width, height = self.region.size
+        spread = np.array([[1 / STEP_PX, 0, 0], [0, 1 / STEP_PX, 0]], np.float32)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        offset = cv2.warpAffine(back, spread, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        offset[..., 0] += np.arange(width, dtype=np.float32)[None, :]
+        offset[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+        moved = cv2.remap(picture, offset, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+        return np.asarray(moved, np.uint8)
+
+    def _inverse(self, forward: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 [GH, GW, 2] in px: where each node's content comes from, relative to the node.
+
+        Solves `back(y) = -forward(y + back(y))` by fixed-point rounds; it converges while content never folds.
+        """
+        import cv2
+
+        height, width = forward.shape[:2]
+        nodes = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), axis=-1)
+        back = -forward
+        for _ in range(INVERSION_ROUNDS):
+            back = -cv2.remap(forward, nodes + back / STEP_PX, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+        return np.asarray(back, np.float32)
+
+
+def fitted_fields(
+    region: Region, anchors: NDArray[np.float32], moves: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Interpolate displacements at anchor points to smooth fields over a region's grid.
+
+    A global thin-plate spline: with `neighbors=` the pieces would not meet and the background would tear.
+
+    Args:
+        anchors: float32 [N, 2] on the canvas, distinct.
+        moves: float32 [K, N, 2] in px.
+
+    Returns:
+        float32 [K, GH, GW, 2] in px, faded to zero over the last 6 nodes before the region's edge.
+    """
+    from scipy.interpolate import RBFInterpolator
+
+    nodes = region.nodes()
+    kinds, count = moves.shape[:2]
+    scale = float(np.ptp(anchors, axis=0).max()) or 1.0
+    spline = RBFInterpolator(
+        anchors / scale, np.moveaxis(moves, 0, 1).reshape(count, -1), kernel="thin_plate_spline", smoothing=1e-5
+    )
+    values = spline(nodes.reshape(-1, 2) / scale).reshape(*nodes.shape[:2], kinds, 2)
+    fields = np.moveaxis(values, 2, 0) * edge_fade(region)[None, ..., None]
+    return np.ascontiguousarray(fields, np.float32)
+
+
+def edge_fade(region: Region, *, over_nodes: int = 6) -> NDArray[np.float32]:
+    """Return float32 [GH, GW] in [0, 1]: 0 at the region's edge, 1 inside, smooth between."""
+    height, width = region.nodes().shape[:2]
+    from_x = np.minimum(np.arange(width), np.arange(width)[::-1] - 1).clip(0)
+    from_y = np.minimum(np.arange(height), np.arange(height)[::-1] - 1).clip(0)
+    ramp = np.clip(np.minimum(from_x[None, :], from_y[:, None]) / over_nodes, 0, 1)
+    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
