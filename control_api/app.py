@@ -19,10 +19,12 @@ from control_api.platform import open_platform
 from control_api.routes import artifacts, catalog, health, jobs, live, planning, profiles, uploads
 from control_api.routes.live import GOING_AWAY
 from control_api.settings import ApiSettings
+from control_api.uploads import MAX_BYTES
 from schemas.errors import TooLarge
 
 VERSION = "0.1.0"
 MAX_BODY_BYTES = 1024 * 1024
+MAX_UPLOAD_BODY_BYTES = MAX_BYTES + 64 * 1024
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -65,15 +67,15 @@ class Edge:
         request_id = uuid4().hex
         structlog.contextvars.bind_contextvars(request_id=request_id)
         began, status = time.perf_counter(), 500
-        limited = not scope["path"].startswith("/api/uploads")
+        limit = MAX_UPLOAD_BODY_BYTES if scope["path"].startswith("/api/uploads") else MAX_BODY_BYTES
         taken = 0
 
         async def counted() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if limited and taken > MAX_BODY_BYTES:
-                raise TooLarge("the body is too large", got=taken, allowed=MAX_BODY_BYTES)
+            if taken > limit:
+                raise TooLarge("the body is too large", got=taken, allowed=limit)
             return message
 
         async def headed(message: Message) -> None:
@@ -85,8 +87,8 @@ class Edge:
             await send(message)
 
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if limited and declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            error = TooLarge("the body is too large", got=int(declared), allowed=MAX_BODY_BYTES)
+        if declared.isdigit() and int(declared) > limit:
+            error = TooLarge("the body is too large", got=int(declared), allowed=limit)
             return await errors.render(error)(scope, receive, headed)
         try:
             await self.app(scope, counted, headed)

@@ -44,9 +44,7 @@ def read_audio(path: Path, *, rate_hz: int | None = None, mono: bool = True) -> 
         stream = container.streams.audio[0]
         rate = rate_hz or stream.rate
         resampler = AudioResampler(format="fltp", rate=rate)
-        parts = [
-            part.to_ndarray() for frame in (*container.decode(stream), None) for part in resampler.resample(frame)
-        ]
+        parts = [part.to_ndarray() for frame in (*container.decode(stream), None) for part in resampler.resample(frame)]
     channels = np.concatenate(parts, axis=1) if parts else np.zeros((1, 0), np.float32)
     return (channels.mean(axis=0) if mono else channels).astype(np.float32), rate
 

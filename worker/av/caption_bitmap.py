@@ -85,11 +85,17 @@ def drawn(texts: Sequence[str], active: int | None, *, width: int, height: int) 
     pill = pictures.new("RGBA", (place.width_px, place.height_px), (*PILL_RGB, 0))
     size = place.size_px
     shape = _rounded(place.width_px, place.height_px, radius=round(0.5 * size))
-    pill.paste(pictures.new("RGBA", pill.size, (*PILL_RGB, 255)), mask=shape.point(lambda value: round(value * PILL_OPACITY)))
+    pill.paste(
+        pictures.new("RGBA", pill.size, (*PILL_RGB, 255)), mask=shape.point(lambda value: round(value * PILL_OPACITY))
+    )
     if active is not None:
         left, baseline, word_width = place.boxes[active]
         box = _rounded(round(word_width + 0.36 * size), round(1.22 * size), radius=round(0.26 * size))
-        pill.paste(pictures.new("RGBA", box.size, (*WORD_BOX_RGB, 255)), (round(left - 0.18 * size), round(baseline - 0.97 * size)), box)
+        pill.paste(
+            pictures.new("RGBA", box.size, (*WORD_BOX_RGB, 255)),
+            (round(left - 0.18 * size), round(baseline - 0.97 * size)),
+            box,
+        )
     pen = ImageDraw.Draw(pill)
     for index, (text, (left, baseline, _)) in enumerate(zip(texts, place.boxes, strict=True)):
         colour = WORD_RGB if index == active else TEXT_RGB

@@ -82,7 +82,9 @@ def check_video(
         raise _refusal("undecodable", f"{path.name} breaks off", got=seen.frames, allowed=facts.frames)
     slack_s = tolerance_ratio * duration_s
     if abs(seen.duration_s - duration_s) > slack_s:
-        raise _refusal("wrong_duration", "the pictures last too long or too short", got=seen.duration_s, allowed=duration_s)
+        raise _refusal(
+            "wrong_duration", "the pictures last too long or too short", got=seen.duration_s, allowed=duration_s
+        )
     if seen.black_s > min(MAX_BLACK_S, 0.5 * seen.duration_s):
         raise _refusal("black_video", "the picture is black for too long", got=seen.black_s, allowed=MAX_BLACK_S)
     if seen.still_s > min(max_still_s, 0.9 * seen.duration_s):

@@ -81,9 +81,7 @@ def _owners(alone: str, owners: list[int], spoken: str, words: int) -> list[int]
     return owned
 
 
-def _filled(
-    spans: list[tuple[float, float] | None], *, start_s: float, end_s: float
-) -> list[tuple[float, float]]:
+def _filled(spans: list[tuple[float, float] | None], *, start_s: float, end_s: float) -> list[tuple[float, float]]:
     """Give words without a sound of their own a share of the word before them, so that every word has a time."""
     filled: list[tuple[float, float]] = []
     index = 0
@@ -91,7 +89,10 @@ def _filled(
         until = index + 1
         while until < len(spans) and spans[until] is None:
             until += 1
-        start, end = spans[index] or (start_s, next((span[0] for span in spans if span), end_s))
+        start, end = spans[index] or (
+            start_s,
+            next((span[0] for span in spans if span), end_s),
+        )
         share = (end - start) / (until - index)
         filled.extend((start + n * share, start + (n + 1) * share) for n in range(until - index))
         index = until

@@ -1,16 +1,15 @@
-"""How fast to speak so that narration fills its time: the next length scale from what was measured. Pure."""
+"""How fast to speak so that narration fills its time. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 FASTEST, SLOWEST = 0.8, 1.25
 """How much shorter or longer than at its own tempo a voice still sounds natural."""
 TAIL_S = 0.6  # silence wanted after the last word
 SHORT_TAIL_RATIO = 0.1  # of durations below 6 s
-_ELASTICITY = 0.68  # change of joe's duration per change of length scale: a VITS voice rounds every sound up to a frame
-_SCALES = 0.6, 1.6
-_TOLERANCE_RATIO = 0.25  # of the wanted tail
+_SCALES = 0.5, 2.0
+_STEPS = 20
 
 
 def last_word_at_s(natural_s: float, duration_s: float) -> float:
@@ -23,20 +22,19 @@ def last_word_at_s(natural_s: float, duration_s: float) -> float:
     return min(SLOWEST * natural_s, max(FASTEST * natural_s, target_s))
 
 
-def next_length_scale(tried: Sequence[tuple[float, float]], *, duration_s: float) -> float | None:
-    """Return the length scale to try next, or None when the last one fits.
+def length_scale(end_s: Callable[[float], float], *, duration_s: float) -> float:
+    """Return the largest length scale with which the narration ends in time.
+
+    A length scale is not the tempo: a VITS voice rounds every sound up to whole frames, so that joe at 1.25 takes
+    only 1.17 times as long. It is therefore sought by bisection.
 
     Args:
-        tried: (length scale, when the last word ended in seconds), in order; the first at scale 1.0.
+        end_s: when the last word ends at a length scale; never decreasing.
+        duration_s: length of the clip.
     """
-    natural_s = tried[0][1]
-    wanted_s = last_word_at_s(natural_s, duration_s)
-    scale, ended_s = tried[-1]
-    if abs(ended_s - wanted_s) <= _TOLERANCE_RATIO * min(TAIL_S, SHORT_TAIL_RATIO * duration_s):
-        return None
-    slope = _ELASTICITY * natural_s
-    if len(tried) > 1 and tried[-1][0] != tried[-2][0]:
-        measured = (tried[-1][1] - tried[-2][1]) / (tried[-1][0] - tried[-2][0])
-        slope = max(0.3 * natural_s, measured)
-    fitted = min(_SCALES[1], max(_SCALES[0], scale + (wanted_s - ended_s) / slope))
-    return None if fitted == scale else fitted
+    wanted_s = last_word_at_s(end_s(1.0), duration_s)
+    low, high = _SCALES
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if end_s(middle) <= wanted_s else (low, middle)
+    return low

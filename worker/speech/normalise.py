@@ -17,7 +17,28 @@ MAX_TOKEN_CHARS = 48
 
 _OPENING = "\"'“‘«([{¿¡*_~-–—…."
 _CLOSING = "\"'”’»)]}*_~-–—….,;:!?"
-_OPENERS = frozenset("The A An It He She They We I You But And In This That These There Then So When If".split())
+_OPENERS = frozenset(
+    {
+        "The",
+        "A",
+        "An",
+        "It",
+        "He",
+        "She",
+        "They",
+        "We",
+        "I",
+        "You",
+        "But",
+        "And",
+        "In",
+        "This",
+        "That",
+        "So",
+        "When",
+        "If",
+    }
+)
 _MARKUP = (
     (re.compile(r"```[^`]*```"), " "),
     (re.compile(r"!\[[^\]\n]{0,300}\]\([^)\n]{0,2000}\)"), " "),
@@ -147,7 +168,12 @@ def _read(group: list[str]) -> list[Token]:
                 tokens[-1] = Token(f"{tokens[-1].text} {token}", tokens[-1].spoken)
             continue
         tail = token[token.rindex(core) + len(core) :] if core else ""
-        tokens.append(Token(token, _marked(reading, _mark(tail, last=index + 1 == len(group), core=core))))
+        tokens.append(
+            Token(
+                token,
+                _marked(reading, _mark(tail, last=index + 1 == len(group), core=core)),
+            )
+        )
     if tokens and tokens[-1].spoken.rstrip("]")[-1] not in ".!?":
         tokens[-1] = Token(tokens[-1].text, _marked(tokens[-1].spoken, "."))
     return tokens
@@ -181,7 +207,10 @@ def _breaths(tokens: list[Token], pause_s: float) -> list[Sentence]:
                 break
             fits += 1
         fits = max(1, fits)
-        at = next((n for n in range(fits, fits // 2, -1) if tokens[n - 1].spoken.rstrip("]")[-1] in ",;:"), fits)
+        at = next(
+            (n for n in range(fits, fits // 2, -1) if tokens[n - 1].spoken.rstrip("]")[-1] in ",;:"),
+            fits,
+        )
         head = tokens[:at]
         head[-1] = Token(head[-1].text, _marked(head[-1].spoken, ","))
         pieces.append(Sentence(tuple(head), BREATH_PAUSE_S))

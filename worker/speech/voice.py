@@ -24,12 +24,23 @@ class Utterance:
         samples: float32 [T] in [-1, 1], mono.
         phonemes: gap-free from 0 to T / rate_hz; empty when the voice gives none.
         word_spans: (start_s, end_s) of every token of the sentence.
+        widths_s: float64 [N], lengths of its parts at length scale 1, which are rounded up to `frame_s`.
     """
 
     samples: NDArray[np.float32]
     rate_hz: int
     phonemes: tuple[Phoneme, ...]
     word_spans: tuple[tuple[float, float], ...]
+    widths_s: NDArray[np.float64]
+    frame_s: float
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / self.rate_hz
+
+    def duration_at(self, length_scale: float) -> float:
+        """Return how long the sentence would be at another length scale, in seconds."""
+        return float(np.ceil(self.widths_s / self.frame_s * length_scale).sum()) * self.frame_s
 
 
 class Voice(Protocol):
@@ -46,11 +57,6 @@ class Voice(Protocol):
     @property
     def timing(self) -> str: ...
 
-    def speak(self, sentence: Sentence, *, length_scale: float, seed: int, check: Check, audio: bool) -> Utterance:
-        """Speak the sentence.
-
-        Args:
-            length_scale: 1.0 is the voice's own tempo; larger is slower, not always in proportion.
-            audio: False asks only how long it would be; the samples may then be silence.
-        """
+    def speak(self, sentence: Sentence, *, length_scale: float, seed: int, check: Check) -> Utterance:
+        """Speak the sentence; a length scale of 1.0 is the voice's own tempo, more is slower."""
         ...

@@ -14,7 +14,7 @@ from worker.av.check import check_video, probe
 from worker.av.mux import mux
 from worker.av.provenance import probe_metadata
 from worker.av.thumbnail import thumbnail
-from worker.av.video import VideoWriter, read_frames
+from worker.av.video import Frame, VideoWriter, read_frames
 from worker.context import TaskContext, TaskError
 from worker.registry import Inputs, Outputs, Params, task
 from worker.speech.timing import Word
@@ -88,15 +88,43 @@ def _sound(inputs: Inputs, video: Path) -> tuple[Samples | None, int]:
         return (samples if len(samples) else None), rate_hz
     samples, rate_hz = read_audio(_file(inputs, "audio"))
     if measure_lufs(samples, rate_hz) <= SILENCE_LUFS:
-        raise TaskError("silent_audio", "nothing can be heard in the sound", path="inputs.audio", kind=FailureKind.INPUT)
+        raise TaskError(
+            "silent_audio", "nothing can be heard in the sound", path="inputs.audio", kind=FailureKind.INPUT
+        )
     return samples, rate_hz
 
 
 def _encoded(ctx: TaskContext, video: Path, *, fps: float) -> Path:
     """Return the pictures as H.264 at a steady whole frame rate; an odd edge row or column is cut off."""
+    facts = probe(video)
     rate = min(MAX_FPS, max(1, round(fps)))
+    total = max(1, round(facts.duration_s * rate))
     out = ctx.workdir / "pictures.mp4"
-    writer: VideoWriter | None = None
-    total_s = probe(video).duration_s or 1.0
-    for time_s, frame in read_frames(video):
-        height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2
+    width, height = facts.width_px // 2 * 2, facts.height_px // 2 * 2
+    with VideoWriter(out, width=width, height=height, fps=rate) as writer:
+        shown: Frame | None = None
+        for time_s, frame in read_frames(video):
+            while shown is not None and writer.frames < min(total, round(time_s * rate)):
+                writer.write(shown)
+            shown = frame[:height, :width]
+            ctx.progress(0.5 * writer.frames / total, stage="converting")
+        while shown is not None and writer.frames < total:
+            writer.write(shown)
+    return out
+
+
+def _save_subtitles(ctx: TaskContext, inputs: Inputs) -> None:
+    """Save SRT and VTT when the sound knows its words: `media.words`, each with `text`, `start_s` and `end_s`."""
+    audio = inputs.get("audio")
+    said = (audio.get("media") or {}).get("words") if isinstance(audio, dict) else None
+    if not said:
+        return
+    try:
+        words = [Word(str(word["text"]), float(word["start_s"]), float(word["end_s"])) for word in said]
+    except (KeyError, TypeError, ValueError) as error:
+        raise TaskError("bad_words", "a word needs text, start_s and end_s", path="inputs.audio.media.words") from error
+    shown = cues(words)
+    for name, text in (("captions.srt", srt(shown)), ("captions.vtt", vtt(shown))):
+        path = ctx.workdir / name
+        path.write_text(text, encoding="utf-8")
+        ctx.save(path, kind="text", role="subtitles")

@@ -1,0 +1,224 @@
+"""Submitting: plan, check what the plan refers to, accept one job. A refusal leaves no row behind."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from control_api.objects import Objects
+from control_api.platform import Platform
+from control_api.requests import GenerateBody, JobBody, TrainBody
+from graphs.compiler import GRAPH_VERSION
+from graphs.facades import LOCAL_OWNER, LOCAL_TENANT, parse_uuid
+from planner.plan import plan as make_plan
+from planner.plan import plan_from_template
+from planner.validator import prove
+from schemas.artifact import ARTIFACTS, UPLOADS, parse_s3
+from schemas.errors import Conflict, NotFound, QuotaExceeded, UnsafeInput
+from schemas.plan import Plan, sha256_of
+from schemas.planning import PlanRequest, PlanResponse, RunStatistics
+from schemas.text import clean_json
+
+JOB_DEADLINE_S = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A proven plan and what is known about the job that it becomes."""
+
+    response: PlanResponse
+    title: str
+    mode: str
+    request: dict[str, Any]
+
+    @property
+    def plan(self) -> Plan:
+        return Plan.model_validate(self.response.graph)
+
+
+class Submission:
+    """Plans and submits for the one local user."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    async def plan(self, request: PlanRequest) -> PlanResponse:
+        """Return a proven plan; opens and executes nothing."""
+        return make_plan(
+            request,
+            manifest=self._platform.manifest.current(),
+            templates=self._platform.templates.by_name,
+            statistics=await self._statistics(),
+        )
+
+    async def propose(self, body: TrainBody | GenerateBody | JobBody) -> Proposal:
+        """Return the proposal for any submitting body.
+
+        Raises:
+            UnsatisfiableGoal, VariantUnavailable, InvalidPlan, ValidationFailed: with every problem.
+            UnsafeInput, NotFound: an input is not the caller's, or not there.
+        """
+        asked = clean_json(body.model_dump(mode="json", exclude_unset=True))
+        match body:
+            case TrainBody() | GenerateBody():
+                name = "train_and_generate_v1" if isinstance(body, TrainBody) else "generate_v1"
+                params = await self._resolved(body.template_params())
+                response = await self._template(name, params)
+                return await self._checked(Proposal(response, body.topic, body.mode, asked))
+            case JobBody(plan=Plan() as given):
+                resolved = Plan.model_validate(
+                    given.emitted() | {"context": await self._resolved(given.context)}
+                )
+                proven = prove(resolved, manifest=self._platform.manifest.current(), constraints=body.constraints)
+                response = await self._quoted(proven)
+                title = str(given.context.get("goal") or given.context.get("topic") or given.workflow_id)
+                return await self._checked(Proposal(response, title, "plan", asked))
+            case JobBody(template=str() as name):
+                params = await self._resolved(body.params)
+                response = await self._template(name, params)
+                title = str(params.get("goal") or params.get("topic") or name)
+                return await self._checked(Proposal(response, title, "template", asked))
+            case _:
+                request = body.planning()
+                request = request.model_copy(update={"inputs": await self._resolved(request.inputs)})
+                response = await self.plan(request)
+                return await self._checked(Proposal(response, request.goal, "goal", asked))
+
+    async def submit(self, proposal: Proposal, *, key: str | None) -> dict[str, Any]:
+        """Accept the job and return `{"jobId", "status"}`; the same key and body give the same job.
+
+        Raises:
+            Conflict: the key was used with another body.
+            QuotaExceeded: too many open jobs.
+        """
+        platform = self._platform
+        limit = platform.settings.max_open_jobs
+        if limit and await platform.database.run("open_jobs", owner_id=LOCAL_OWNER) >= limit:
+            raise QuotaExceeded("too many open jobs", allowed=limit, retry_after_s=10, hint="wait, or cancel one")
+        plan, response = proposal.plan, proposal.response
+        request_hash = bytes.fromhex(sha256_of(proposal.request))
+        planned = {
+            "status": "queued",
+            "digest": plan.digest(),
+            "rationale": response.rationale,
+            "diagnostics": [item.model_dump(mode="json", exclude_none=True) for item in response.diagnostics],
+        }
+        events = [
+            {"type": "job.queued", "body": {"status": "queued", "title": proposal.title[:200]}},
+            {"type": "job.planned", "body": planned},
+        ]
+        profile_id = plan.context.get("profile_id")
+        row = await platform.database.one(
+            "submit_job",
+            id=uuid4(),
+            tenant_id=LOCAL_TENANT,
+            owner_id=LOCAL_OWNER,
+            status="queued",
+            title=proposal.title[:200],
+            mode=proposal.mode,
+            variant=_variant(plan),
+            profile_id=UUID(profile_id) if profile_id else None,
+            idempotency_key=key,
+            request=proposal.request,
+            request_hash=request_hash,
+            plan=response.graph,
+            plan_digest=plan.digest(),
+            estimate=response.estimate.model_dump(mode="json"),
+            graph_version=GRAPH_VERSION,
+            priority=1,
+            deadline_s=JOB_DEADLINE_S,
+            events=events,
+        )
+        assert row is not None
+        if not row["fresh"] and row["request_hash"] != request_hash:
+            raise Conflict("this Idempotency-Key was used with another body", path="Idempotency-Key", got=key)
+        job_id = str(row["id"])
+        if row["fresh"]:
+            platform.metrics.submitted.labels(proposal.mode).inc()
+            platform.scheduler.wake(job_id)
+        return {"jobId": job_id, "status": row["status"]}
+
+    async def _template(self, name: str, params: dict[str, Any]) -> PlanResponse:
+        return plan_from_template(
+            name,
+            params,
+            manifest=self._platform.manifest.current(),
+            templates=self._platform.templates.by_name,
+            statistics=await self._statistics(),
+        )
+
+    async def _quoted(self, plan: Plan) -> PlanResponse:
+        from planner.plan import answer
+
+        return answer(plan, manifest=self._platform.manifest.current(), statistics=await self._statistics())
+
+    async def _statistics(self) -> dict[str, RunStatistics]:
+        rows = await self._platform.database.all("run_statistics")
+        return {
+            f"{row['task']}/{row['variant']}" if row["variant"] else row["task"]: RunStatistics(
+                p50_s=row["p50_s"], p90_s=row["p90_s"], runs=row["n"]
+            )
+            for row in rows
+        }
+
+    async def _resolved(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Replace artifact ids of the caller by their uris, where images, audio or svg are named."""
+        found: dict[str, Any] = dict(values)
+        for key in ("images", "audio", "svg"):
+            value = values.get(key)
+            if isinstance(value, str):
+                found[key] = await self._uri(value, f"/inputs/{key}")
+            elif isinstance(value, list):
+                found[key] = [await self._uri(item, f"/inputs/{key}/{n}") for n, item in enumerate(value)]
+        return found
+
+    async def _uri(self, value: Any, path: str) -> Any:
+        if not isinstance(value, str) or "://" in value or value.lstrip().startswith("<"):
+            return value
+        artifact_id = parse_uuid(value, what="artifact", path=path)
+        row = await self._platform.database.one("get_artifact", id=artifact_id, owner_id=LOCAL_OWNER)
+        if row is None:
+            raise NotFound("no such artifact", path=path, got=value)
+        return f"s3://{ARTIFACTS}/{row['object_key']}"
+
+    async def _checked(self, proposal: Proposal) -> Proposal:
+        """Check that every object and profile that the plan names is the caller's and there."""
+        context = proposal.plan.context
+        uris = [(path, uri) for path, uri in _strings(context, "") if uri.startswith("s3://")]
+        await asyncio.gather(*(_check_object(self._platform.objects, uri, path) for path, uri in uris))
+        profile_id = context.get("profile_id")
+        if profile_id:
+            known = parse_uuid(str(profile_id), what="profile", path="/profileId")
+            if await self._platform.database.one("get_profile", id=known, owner_id=LOCAL_OWNER) is None:
+                raise NotFound("no such profile", path="/profileId", got=profile_id, hint="GET /api/profiles")
+        return proposal
+
+
+async def _check_object(objects: Objects, uri: str, path: str) -> None:
+    parsed = parse_s3(uri)
+    if parsed is None or parsed[0] not in {UPLOADS, ARTIFACTS} or not parsed[1].startswith(f"{LOCAL_OWNER}/"):
+        raise UnsafeInput(
+            "this is not one of your uploads or artifacts", path=path, got=uri[:200],
+            allowed=f"s3://{UPLOADS}/{LOCAL_OWNER}/..., or an artifact id",
+            hint="POST /api/uploads answers with the uri to use",
+        )  # fmt: skip
+    if await objects.size_of(*parsed) is None:
+        raise NotFound("no such object", path=path, got=uri[:200], hint="upload it again")
+
+
+def _strings(value: Any, path: str) -> list[tuple[str, str]]:
+    match value:
+        case str():
+            return [(path, value)]
+        case list():
+            return [found for index, item in enumerate(value) for found in _strings(item, f"{path}/{index}")]
+        case dict():
+            return [found for key, item in value.items() for found in _strings(item, f"{path}/{key}")]
+        case _:
+            return []
+
+
+def _variant(plan: Plan) -> str | None:
+    return next((node.params["variant"] for node in plan.nodes if node.params.get("variant")), None)
