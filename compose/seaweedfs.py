@@ -33,8 +33,8 @@ class SeaweedFS:
 
     name = "s3"
     stop_signal = signal.SIGTERM
-    death_signal = signal.SIGTERM
-    stop_grace_s = 1.0  # its own graceful stop hangs on open streams (> 20 s measured); what was acknowledged is on disk
+    death_signal = signal.SIGKILL  # its graceful stop hangs on open streams (> 20 s); what it acknowledged is on disk
+    stop_grace_s = 0.5
 
     @property
     def endpoint(self) -> str:

@@ -10,6 +10,7 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -128,17 +129,19 @@ class Services:
         self.children[service.name] = child
         return child
 
-    def wait_ready(self, service: Service, *, timeout_s: float) -> None:
-        """Wait until one answers; start it again when it ends meanwhile."""
+    def wait_ready(
+        self, service: Service, *, timeout_s: float, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        """Wait until one answers; start it again when it ends meanwhile. `pause` takes seconds and may raise."""
         deadline = time.monotonic() + timeout_s
         while not service.is_ready():
             if time.monotonic() > deadline:
                 tail = service.log.read_text(errors="replace")[-_LOG_TAIL_CHARS:]
                 raise RuntimeError(f"{service.name} did not answer within {timeout_s:.0f} s; its log ends:\n{tail}")
             if self.children[service.name].exit_code is not None:
-                time.sleep(_RESPAWN_AFTER_S)
+                pause(_RESPAWN_AFTER_S)
                 self.spawn(service)
-            time.sleep(_POLL_S)
+            pause(_POLL_S)
 
     def revive(self, *, timeout_s: float = 60.0) -> list[str]:
         """Start the dead ones again on the same port and data, wait for them, and return their names."""
@@ -153,9 +156,9 @@ class Services:
         """End all of them, Postgres last, and leave nothing behind; harmless when they do not run."""
         running = [service for service in self.all if service.name in self.children]
         for service in running:
-            self.children[service.name].send(service.stop_signal)
+            self.children[service.name].ask_to_stop(service.stop_signal)
         for service in running:
-            self.children.pop(service.name).stop(service.stop_signal, grace_s=service.stop_grace_s)
+            self.children.pop(service.name).finish_stop(grace_s=service.stop_grace_s)
             service.clean_up()
 
 

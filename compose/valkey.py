@@ -44,8 +44,11 @@ class Valkey:
     def is_ready(self) -> bool:
         """Return whether it answers and has its data loaded."""
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
-        client = redis.Redis.from_url(self.url(), socket_timeout=2, socket_connect_timeout=2)
+        once = Retry(NoBackoff(), 0)
+        client = redis.Redis.from_url(self.url(), socket_timeout=2, socket_connect_timeout=2, retry=once)
         try:
             return bool(client.ping())
         except redis.RedisError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -72,18 +72,19 @@ class Jobs:
         snapshot = views.snapshot_view(job, runs, artifacts, approvals)
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             for node, tick in (await self._redis.hgetall(TICKS.format(job_id=job_id))).items():
-                self._add_tick(snapshot, node.decode(), orjson.loads(tick))
+                self._add_tick(snapshot, _text(node), orjson.loads(tick))
         return snapshot
 
     async def events(self, job_id: str, *, after: int, count: int) -> list[Row]:
         await self.get(job_id)
         return await self._database.all("events_after", job_id=job_id, after=after, count=count)
 
-    async def page(self, *, limit: int, cursor: str | None, filters: dict[str, str | None]) -> Row:
+    async def page(self, *, limit: int, cursor: str | None, filters: Mapping[str, Any]) -> Row:
         """Return `{"items", "next"}`, newest first."""
         before_at, before_id = decode_cursor(cursor)
         rows = await self._database.all(
-            "list_jobs", owner_id=LOCAL_OWNER, before_at=before_at, before_id=before_id, count=limit + 1, **filters
+            "list_jobs",
+            **{**filters, "owner_id": LOCAL_OWNER, "before_at": before_at, "before_id": before_id, "count": limit + 1},
         )
         return {"items": [views.list_view(row) for row in rows[:limit]], "next": encode_cursor(rows, limit)}
 
@@ -93,9 +94,7 @@ class Jobs:
         Raises:
             IllegalState: the job is completed.
         """
-        answer = await self._database.one(
-            "cancel_job", id=parse_uuid(job_id, what="job"), owner_id=LOCAL_OWNER
-        )
+        answer = await self._database.one("cancel_job", id=parse_uuid(job_id, what="job"), owner_id=LOCAL_OWNER)
         if answer is None:
             raise NotFound("no such job", path="/jobId", got=job_id)
         if answer["was"] == "completed":
@@ -187,6 +186,10 @@ class Jobs:
         snapshot["progress"] = max(snapshot["progress"], views.progress_of(snapshot["nodes"]))
 
 
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def encode_cursor(rows: list[Row], limit: int) -> str | None:
     """Return the opaque cursor after the page, or None at the end."""
     if len(rows) <= limit:
@@ -208,5 +211,3 @@ def decode_cursor(cursor: str | None) -> tuple[datetime | None, UUID | None]:
         return datetime.fromisoformat(at), UUID(row_id)
     except (ValueError, TypeError):
         raise ValidationFailed("not a cursor", path="/cursor", got=cursor[:100], hint="use `next` of a page") from None
-
-

@@ -20,7 +20,9 @@ class Metrics:
         )
         self.submitted = Counter("jobs_submitted_total", "Accepted jobs", ["mode"], registry=self.registry)
         self.jobs = Gauge("jobs", "Jobs by status", ["status"], registry=self.registry)
-        self.queue = Gauge("node_runs_waiting", "Node runs by queue and state", ["queue", "state"], registry=self.registry)
+        self.queue = Gauge(
+            "node_runs_waiting", "Node runs by queue and state", ["queue", "state"], registry=self.registry
+        )
         self.sockets = Gauge("websocket_clients_connected", "Open sockets", registry=self.registry)
         self.connections = Counter("websocket_connections_total", "Accepted sockets", registry=self.registry)
         self.received = Counter("websocket_messages_received_total", "Messages from clients", registry=self.registry)

@@ -45,7 +45,7 @@ class Objects:
     async def link(self, bucket: str, key: str, *, name: str, content_type: str, inline: bool) -> str:
         """Return a GET link that lives five minutes, with fixed response headers."""
         disposition = "inline" if inline else "attachment"
-        headers = {
+        headers: dict[str, str | list[str] | tuple[str]] = {
             "response-content-disposition": f'{disposition}; filename="{name}"',
             "response-content-type": content_type,
         }

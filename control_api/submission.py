@@ -12,6 +12,8 @@ from control_api.platform import Platform
 from control_api.requests import GenerateBody, JobBody, TrainBody
 from graphs.compiler import GRAPH_VERSION
 from graphs.facades import LOCAL_OWNER, LOCAL_TENANT, parse_uuid
+from planner.estimate import estimate
+from planner.mermaid import mermaid
 from planner.plan import plan as make_plan
 from planner.plan import plan_from_template
 from planner.validator import prove
@@ -68,9 +70,7 @@ class Submission:
                 response = await self._template(name, params)
                 return await self._checked(Proposal(response, body.topic, body.mode, asked))
             case JobBody(plan=Plan() as given):
-                resolved = Plan.model_validate(
-                    given.emitted() | {"context": await self._resolved(given.context)}
-                )
+                resolved = Plan.model_validate(given.emitted() | {"context": await self._resolved(given.context)})
                 proven = prove(resolved, manifest=self._platform.manifest.current(), constraints=body.constraints)
                 response = await self._quoted(proven)
                 title = str(given.context.get("goal") or given.context.get("topic") or given.workflow_id)
@@ -150,9 +150,10 @@ class Submission:
         )
 
     async def _quoted(self, plan: Plan) -> PlanResponse:
-        from planner.plan import answer
-
-        return answer(plan, manifest=self._platform.manifest.current(), statistics=await self._statistics())
+        quote = estimate(plan, manifest=self._platform.manifest.current(), statistics=await self._statistics())
+        return PlanResponse(
+            graph=plan.emitted(), estimate=quote, rationale="The submitted plan is valid here.", mermaid=mermaid(plan)
+        )
 
     async def _statistics(self) -> dict[str, RunStatistics]:
         rows = await self._platform.database.all("run_statistics")

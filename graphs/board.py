@@ -90,9 +90,7 @@ class Board:
             if node_id not in done
             and (
                 node_id in self.empty
-                or (
-                    node_id in self.runs and all(run.status is RunStatus.SUCCEEDED for run in self.runs[node_id])
-                )
+                or (node_id in self.runs and all(run.status is RunStatus.SUCCEEDED for run in self.runs[node_id]))
             )
         ]
 

@@ -50,7 +50,7 @@ class HotSaver(BaseCheckpointSaver[Any]):
         self.threads: OrderedDict[str, _Thread] = OrderedDict()
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        thread_id = config["configurable"]["thread_id"]
+        thread_id = _thread_id(config)
         thread = self.threads.get(thread_id)
         if thread is None:
             return None
@@ -69,7 +69,7 @@ class HotSaver(BaseCheckpointSaver[Any]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        thread_id = config["configurable"]["thread_id"]
+        thread_id = _thread_id(config)
         before = self.threads.get(thread_id)
         thread = _Thread(checkpoint=checkpoint.copy(), metadata=metadata)
         if before is not None:
@@ -80,7 +80,7 @@ class HotSaver(BaseCheckpointSaver[Any]):
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        thread = self.threads.get(config["configurable"]["thread_id"])
+        thread = self.threads.get(_thread_id(config))
         if thread is not None:
             thread.writes = [write for write in thread.writes if write[0] != task_id]
             thread.writes += [(task_id, channel, value) for channel, value in writes]
@@ -200,8 +200,12 @@ def checkpoint_pool(dsn: str, *, runner: str) -> AsyncConnectionPool[Any]:
     )
 
 
+def _thread_id(config: RunnableConfig) -> str:
+    return config.get("configurable", {})["thread_id"]
+
+
 def _config(thread_id: str, checkpoint_id: str | None = None) -> RunnableConfig:
-    configurable = {"thread_id": thread_id, "checkpoint_ns": ""}
+    configurable: dict[str, str] = {"thread_id": thread_id, "checkpoint_ns": ""}
     if checkpoint_id is not None:
         configurable["checkpoint_id"] = checkpoint_id
     return {"configurable": configurable}

@@ -64,7 +64,8 @@ class ProcessChildren:
             await process.wait()
 
     async def _ask(self, process: asyncio.subprocess.Process, request: dict[str, Any]) -> bytes:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             await process.stdin.drain()

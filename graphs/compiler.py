@@ -7,7 +7,6 @@ holds node ids only; params, inputs and results live in `node_run` rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -98,7 +97,7 @@ def _config(thread_id: str) -> Any:
     return {"configurable": {"thread_id": thread_id}, "recursion_limit": 10_000}
 
 
-def _announce(node_id: str) -> Callable[[Progress], dict[str, Ids]]:
+def _announce(node_id: str) -> Any:
     def announce(state: Progress) -> dict[str, Ids]:
         return {"announced": {node_id: 1}}
 

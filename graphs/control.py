@@ -155,10 +155,17 @@ class ControlNodes:
             job_id = str(claimed["job_id"])
             self._bus.publish(
                 job_id,
-                [{"seq": claimed["seq"], "type": "node.running", "node": claimed["node_path"], "body": claimed["body"]}],
+                [
+                    {
+                        "seq": claimed["seq"],
+                        "type": "node.running",
+                        "node": claimed["node_path"],
+                        "body": claimed["body"],
+                    }
+                ],
             )
             key = (job_id, claimed["node_path"], claimed["epoch"])
-            task = asyncio.create_task(self._work(claimed))
+            task = asyncio.create_task(self._guarded(claimed))
             self._running[key] = task
             task.add_done_callback(lambda _, key=key: self._done(key))
 
@@ -167,9 +174,16 @@ class ControlNodes:
         self._room.release()
         self._due.set()
 
+    async def _guarded(self, run: dict[str, Any]) -> None:
+        """Work; a bug of ours leaves the lease to lapse, so that the run is tried again and poisons at the third."""
+        try:
+            await self._work(run)
+        except Exception:
+            log.exception("control.abandoned", job_id=str(run["job_id"]), node_path=run["node_path"])
+
     async def _work(self, run: dict[str, Any]) -> None:
         job_id, path = str(run["job_id"]), run["node_path"]
-        key = {"file": "work", "job_id": run["job_id"], "node_path": path, "epoch": run["epoch"]}
+        key = {"job_id": run["job_id"], "node_path": path, "epoch": run["epoch"]}
         plan_row = await self._database.one("get_job", id=run["job_id"], owner_id=run["owner_id"])
         plan = Plan.model_validate(plan_row["plan"]) if plan_row else None
         if plan is None:
@@ -195,13 +209,13 @@ class ControlNodes:
                 )
             )
         except asyncio.CancelledError:
-            await self._record("stop_run", job_id, [], **key, release=False)
+            await self._record("stop_run", [], **key, release=False)
             raise
         logged = [log_event(note) for note in notes]
         match outcome:
             case Succeeded():
                 events = [*logged, {"type": "node.completed", "body": {"status": "completed", "progress": 1.0}}]
-                await self._record("commit_run", job_id, events, **key, result=outcome.outputs, artifacts=[])
+                await self._record("commit_run", events, **key, result=outcome.outputs, artifacts=[])
             case Failed():
                 await self._fail(run, outcome.failure, key, logged)
 
@@ -219,15 +233,16 @@ class ControlNodes:
         error = failure.model_dump(mode="json", exclude_none=True)
         name = "failed" if delay_s is None else "retrying"
         events = [*logged, {"type": f"node.{name}", "body": {"status": name, "error": error}}]
-        await self._record("fail_run", str(run["job_id"]), events, **key, error=error, delay_s=delay_s, artifacts=[])
+        await self._record("fail_run", events, **key, error=error, delay_s=delay_s, artifacts=[])
 
-    async def _record(self, verb: str, job_id: str, events: list[dict[str, Any]], **arguments: Any) -> None:
+    async def _record(self, verb: str, events: list[dict[str, Any]], **arguments: Any) -> None:
         """Record an outcome, trying again while the database is down: only the epoch decides."""
+        job_id = str(arguments["job_id"])
         if verb != "stop_run":
             arguments["events"] = events
         while True:
             try:
-                answer = await self._database.one(verb, **arguments)
+                answer = await self._database.one(verb, file="work", **arguments)
                 break
             except DependencyDown:
                 await asyncio.sleep(0.5)

@@ -17,7 +17,7 @@ ACQUIRE_TIMEOUT_S = 5.0
 class Database:
     """Named queries over a pool. `work` and `jobs` name the two query files of `schemas/sql/queries`."""
 
-    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+    def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
         self._files = {name: queries(name) for name in ("work", "jobs")}
 
@@ -65,7 +65,7 @@ class Database:
             return await getattr(self._files[file], name)(connection, **arguments)
 
 
-async def open_pool(dsn: str, *, name: str, max_size: int) -> asyncpg.Pool[Any]:
+async def open_pool(dsn: str, *, name: str, max_size: int) -> asyncpg.Pool:
     """Return a pool for one process.
 
     Args:

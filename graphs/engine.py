@@ -235,5 +235,3 @@ def _run(row: dict[str, Any]) -> Run:
         result=row["result"],
         error=row["error"],
     )
-
-

@@ -31,7 +31,7 @@ def parse_uuid(text: str, *, what: str, path: str | None = None) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise NotFound(f"no such {what}", path=path, got=text[:100]) from None
+        raise NotFound(f"no such {what}", path=path or f"/{what}Id", got=text[:100]) from None
 
 
 class ProfileRows:

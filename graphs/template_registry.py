@@ -47,7 +47,7 @@ def load_templates(user_folder: Path | None = None) -> Templates:
         digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
         try:
             _add(found, path, f"user_template_{path.stem}_{digest}")
-        except (Exception, SystemExit) as error:  # a user's file may raise anything while it is imported
+        except (Exception, SystemExit) as error:
             refused.append(RefusedTemplate(path, f"{type(error).__name__}: {error}"))
     return Templates(found, tuple(refused))
 

@@ -90,10 +90,9 @@ def _deliverables(
     goal: str, *, images: tuple[str, ...], audio: tuple[str, ...]
 ) -> tuple[tuple[Deliverable, ...], tuple[Deliverable, ...]]:
     """Return what the goal excludes and what it wants; a goal that names nothing is told as a video or drawn."""
-    excluded = tuple(
-        dict.fromkeys(item for match in _all(lexicon.EXCLUDED, goal) for item in _named(match["what"]))
-    )
-    text = _blank(lexicon.TRAIN_IDIOMS, _blank(lexicon.EXCLUDED, goal))
+    excluded = tuple(dict.fromkeys(item for match in _all(lexicon.EXCLUDED, goal) for item in _named(match["what"])))
+    text = _blank(rf"(?:{lexicon.APPROVAL})" + r"(?:\s+(?:the|this|its)?\s*\w+)?", goal)
+    text = _blank(lexicon.TRAIN_IDIOMS, _blank(lexicon.EXCLUDED, text))
     # The wish stands before its subject: in "a video about photos", photos are no deliverable.
     wish = _before_subject(text)
     wanted = _named(_blank(lexicon.MATERIAL, wish), training=wish)
@@ -129,7 +128,10 @@ def _named(text: str, *, training: str | None = None) -> list[Deliverable]:
         found.append(deliverable)
         text = _blank(pattern, text)
         if deliverable.kind == "video":  # "an avatar video" is one wish
-            text = _blank(r"\b[\w-]*(?:video|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b(?! (?:and|und|y|et) )", text)
+            text = _blank(
+                r"\b[\w-]*(?:video|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b(?! (?:and|und|y|et) )",
+                text,
+            )
     training_only = {Deliverable.LORA, Deliverable.VOICE} & set(found)
     if training_only:  # the photos one trains on are not wanted back
         found = [item for item in found if item is not Deliverable.IMAGE]
@@ -140,7 +142,11 @@ _SUBJECT = (
     r"\b(?:about|explaining|on the topic of|that (?:explains|tells|shows|describes)|über|zum thema|sobre|acerca de|"
     r"au sujet de|à propos de|sur)\b"
 )
-_NEXT_WISH = r"(?:\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|[.;])\s*(?:then\s+)?(?:also\s+)?(?:(?:an?|the|eine?|una?|une?)\s+\S+|make|create|generate|render|train|draw|save|save|use|keep|let|it)\b"
+_NEXT_WISH = (
+    r"(?:\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|"
+    r"[.;])\s*(?:then\s+)?(?:also\s+)?(?:(?:an?|the|eine?|una?|une?)\s+\S+|make|create|generate|"
+    r"render|train|draw|save|save|use|keep|let|it)\b"
+)
 
 
 def _before_subject(text: str) -> str:
@@ -156,7 +162,9 @@ def _styles(goal: str) -> tuple[list[str], list[tuple[int, int]]]:
         if match is not None:
             names.append(name)
             spans.append(match.span())
-    manner = next(_all(r"\bin the style of\s+(?P<of>[^,.;]{2,60})|\bin an?\s+(?P<a>[\w -]{2,40}?)\s+(?:style|tone)\b", goal), None)
+    manner = next(
+        _all(r"\bin the style of\s+(?P<of>[^,.;]{2,60})|\bin an?\s+(?P<a>[\w -]{2,40}?)\s+(?:style|tone)\b", goal), None
+    )
     if manner is not None:
         words = (manner["of"] and f"in the style of {manner['of'].strip()}") or manner["a"].strip().lower()
         if words not in names and not any(start >= manner.start() and end <= manner.end() for start, end in spans):

@@ -10,78 +10,140 @@ from dataclasses import dataclass
 
 _SENTENCE = re.compile(r"(?<=[.!?;\n])\s+|[;\n]+")
 _IMPERATIVE = (
-    r"ignore|disregard|forget|bypass|override|circumvent|disable|delete|drop|erase|wipe|destroy|truncate|remove|purge|shut|kill|reveal|print|show|"
+    r"enable|activate|ignore|disregard|forget|bypass|override|circumvent|disable|delete|drop|"
+    r"erase|wipe|destroy|truncate|remove|purge|shut|kill|reveal|print|show|"
     r"leak|dump|expose|exfiltrate|steal|send|upload|post|email|forward|transmit|copy|run|execute|eval|exec|invoke|call|"
     r"add|insert|spawn|launch|download|fetch|curl|wget|rm|sudo|format|encrypt|hack|attack|ddos|grant|give|read|cat|"
-    r"access|open|list|output|repeat|return|act|pretend|you|system|assistant|from|ignoriere|vergiss|lösche|zeige|sende|ignora|olvida|"
-    r"borra|elimina|envía|envia|muestra|ignore[zr]?|oublie|supprime[zr]?|efface|envoie|affiche|new|set|change|switch|enter"
+    r"access|open|list|output|repeat|return|act|pretend|you|system|assistant|from|ignoriere|"
+    r"vergiss|lösche|zeige|sende|ignora|olvida|"
+    r"borra|elimina|envía|envia|muestra|ignore[zr]?|oublie|supprime[zr]?|efface|envoie|affiche|"
+    r"new|set|change|switch|enter"
 )
 _JOINT = re.compile(
-    rf"(?:\s*,\s*|\s+[-–—]\s*|\s*:\s+|\s+)(?:(?:and|but|then|also|und|dann|y|luego|et|puis|&&)\s+)+(?:(?:then|also|please|secretly|silently)\s+)*(?=(?:{_IMPERATIVE})\b)"  # noqa: E501, RUF001
-    rf"|\s*[,:]\s*(?:(?:please|also|first|now)\s+)*(?=(?:{_IMPERATIVE})\b)|\s+[-–—]\s+(?=(?:{_IMPERATIVE})\b)|\s+&&\s+",  # noqa: RUF001
+    rf"(?:\s*,\s*|\s+[-–—]\s*|\s*:\s+|\s+)(?:(?:and|but|then|also|und|dann|y|luego|et|puis|"
+    rf"&&)\s+)+(?:(?:then|also|please|secretly|silently)\s+)*(?=(?:{_IMPERATIVE})\b)"
+    rf"|\s*[,:]\s*(?:(?:please|also|first|now)\s+)*(?=(?:{_IMPERATIVE})\b)|\s+[-–—]\s+(?=(?:{_IMPERATIVE})\b)|\s+&&\s+",
     re.IGNORECASE,
 )
 _SUBORDINATE = re.compile(
-    r"\b(?:about|über|sobre|sur|explain\w*|teach\w*|on)\b.*\b(?:how|why|who|what|which|that|when|hackers?|viruses|virus|malware|"
+    r"\b(?:about|über|sobre|sur|explain\w*|teach\w*|on)\b.*\b(?:how|why|who|what|which|that|"
+    r"when|hackers?|viruses|virus|malware|"
     r"ransomware|people|criminals|thieves|wie|warum|die|cómo|quienes|comment|pourquoi|qui)\b[^,:;]*$",
     re.IGNORECASE | re.DOTALL,
 )
-_OWN = r"(?:all|any|every|everything|the|your|my|our|its|these|those|previous|other|user|users'?|customer|other users'?|each)"
+_ROLE = re.compile(r"^\W*(?:system|assistant|developer)$", re.IGNORECASE)
+_OWN = (
+    r"(?:all|any|every|everything|the|your|my|our|its|these|those|previous|other|user|users'?|"
+    r"customer|other users'?|each)"
+)
 _DATA = (
-    r"(?:files?|data(?:base|bases)?|tables?|buckets?|objects?|uploads?|artifacts?|jobs?|profiles?|accounts?|disks?|drives?|"
+    r"(?:files?|data(?:base|bases)?|tables?|buckets?|objects?|uploads?|artifacts?|jobs?|"
+    r"profiles?|accounts?|disks?|drives?|"
     r"volumes?|folders?|director(?:y|ies)|records?|rows?|logs?|backups?|users?|videos?|models?|systems?|servers?|"
     r"checkpoints?|everything|history|storage|s3|postgres|redis|schema)"
 )
-_SECRET = (
-    r"(?:secrets?|passwords?|credentials?|(?:api|access|secret|ssh|private|aws|encryption)[\s_-]?(?:keys?|tokens?)|tokens?|"
-    r"env(?:ironment)?(?:[\s_-]?(?:vars?|variables?|file))|\.env\b|system[\s-]prompts?|(?:your|the|hidden|initial|internal)\s+"
-    r"(?:\w+\s+)?(?:prompt|instructions|rules|configuration|config|settings)|/etc/\S+|~?/?\.ssh\S*|id_rsa|connection strings?|"
+_CONFIDENTIAL = (
+    r"(?:secrets?|passwords?|credentials?|(?:api|access|secret|ssh|private|aws|"
+    r"encryption)[\s_-]?(?:keys?|tokens?)|tokens?|"
+    r"env(?:ironment)?(?:[\s_-]?(?:vars?|variables?|file))|\.env\b|system[\s-]prompts?|(?:your|"
+    r"the|hidden|initial|internal)\s+"
+    r"(?:\w+\s+)?(?:prompt|instructions|rules|configuration|config|settings)|/etc/\S+|"
+    r"~?/?\.ssh\S*|id_rsa|connection strings?|"
     r"(?:user|customer|personal|private|other users'?)\s+(?:data|details|information|emails|videos|files|uploads))"
 )
-_LEAD = r"^(?:\W*(?:please|then|also|now|and|but|first|next|kindly|just|bitte|dann|por favor|luego|s'il te plaît|secretly|silently)\b[\s,]*)*\W*"
+_LEAD = (
+    r"^(?:\W*(?:please|then|also|now|and|but|first|next|kindly|just|bitte|dann|por favor|luego|"
+    r"s'il te plaît|secretly|silently)\b[\s,]*)*\W*"
+)
 _DIRECTED = tuple(
     re.compile(_LEAD + pattern, re.IGNORECASE | re.DOTALL)
     for pattern in (
         # Against the instructions.
-        r"(?:ignore|disregard|forget|bypass|override|circumvent|do not follow|don'?t follow)\s+(?:\w+\s+){0,4}?(?:instructions?|"
-        r"rules?|prompts?|polic(?:y|ies)|guidelines?|constraints?|limits?|safety|filters?|guards?|validat\w+|checks?|everything|"
-        r"restrictions?|above|capabilit\w+|manifest|permissions?|quota|auth\w*)\b",
+        (
+            r"(?:ignore|disregard|forget|bypass|override|circumvent|do not follow|"
+            r"don'?t follow)\s+(?:\w+\s+){0,4}?(?:instructions?|"
+            r"rules?|prompts?|polic(?:y|ies)|guidelines?|constraints?|limits?|safety|filters?|guards?|"
+            r"validat\w+|checks?|everything|"
+            r"restrictions?|above|capabilit\w+|manifest|permissions?|quota|auth\w*)\b"
+        ),
         r"(?:ignoriere?|vergiss)\s+(?:\w+\s+){0,4}?(?:anweisung\w*|regeln|vorgaben|alles)\b",
         r"(?:ignora|olvida)\s+(?:\w+\s+){0,4}?(?:instrucciones|reglas|todo)\b",
         r"(?:ignore[zr]?|oublie[zr]?)\s+(?:\w+\s+){0,4}?(?:instructions|consignes|règles|tout)\b",
-        r"(?:you are now|from now on,? you|act as (?:an? )?(?:root|admin|unrestricted|dan|system|developer|shell|linux)|pretend "
-        r"(?:that )?(?:you|to be) (?:\w+\s+){0,3}(?:no |un|admin|root)|enter (?:developer|debug|god|admin|dan) mode|(?:enable|"
-        r"switch to|activate) (?:developer|debug|god|admin|dan|jailbreak) mode|new (?:system )?instructions?\b|set your role)",
+        (
+            r"(?:you are now|from now on,? you|act as (?:an? )?(?:root|admin|unrestricted|dan|system|"
+            r"developer|shell|linux)|pretend "
+            r"(?:that )?(?:you|to be) (?:\w+\s+){0,3}(?:no |un|admin|root)|enter (?:developer|debug|god|"
+            r"admin|dan) mode|(?:enable|"
+            r"switch to|activate) (?:developer|debug|god|admin|dan|jailbreak) mode|"
+            r"new (?:system )?instructions?\b|set your role)"
+        ),
         r"(?:\W*\b(?:system|assistant|developer)\b\W*):\s",
-        r"disable\s+(?:\w+\s+){0,3}?(?:safety|validat\w+|checks?|auth\w*|sandbox|filters?|logging|firewall|limits?|guards?)\b",
+        r"disable\s+(?:\w+\s+){0,3}?(?:safety|validat\w+|checks?|auth\w*|sandbox|filters?|logging|"
+        r"firewall|limits?|guards?)\b",
         # Against data.
-        rf"(?:delete|drop|erase|wipe|destroy|truncate|remove|purge|format|encrypt|overwrite|corrupt|nuke)\s+(?:{_OWN}\s+)+(?:\S+\s+){{0,3}}?"
-        rf"{_DATA}\b",
-        rf"(?:delete|drop|erase|wipe|destroy|truncate|remove|purge|format|encrypt|corrupt|nuke)\s+(?:everything|{_DATA})\s*[.!]*$",
-        r"(?:drop|truncate|alter)\s+(?:table|database|schema)\b|delete\s+from\s+\w+|insert\s+into\s+\w+|update\s+\w+\s+set\b",
-        r"(?:lösche?|zerstöre|überschreibe)\s+(?:alle|meine|die|den|das|deine|sämtliche)\s+(?:\w+\s+)?(?:dateien|daten\w*|"
-        r"tabellen|profile|jobs|videos|festplatte|backups?)\b",
-        r"(?:borra|elimina|destruye)\s+(?:todos?|todas?|los|las|mis|la|el)\s+(?:\w+\s+){0,2}?(?:archivos|datos|ficheros|base\w*|"
-        r"tablas|perfiles|vídeos|videos|usuarios)\b",
-        r"(?:supprime[zr]?|efface[zr]?|détrui[st]\w*)\s+(?:tou[st]\w*|mes|les|la|le)\s+(?:\w+\s+){0,2}?(?:fichiers|données|bases?|"
-        r"tables|profils|vidéos|utilisateurs)\b",
-        r"shut\s*down\s+(?:the|all|every|this|your)\b|kill\s+(?:the|all|every)\s+(?:process|worker|server|job|container)\w*",
+        (
+            rf"(?:delete|drop|erase|wipe|destroy|truncate|remove|purge|format|encrypt|overwrite|corrupt|"
+            rf"nuke)\s+(?:{_OWN}\s+)+(?:\S+\s+){{0,3}}?"
+            rf"{_DATA}\b"
+        ),
+        rf"(?:delete|drop|erase|wipe|destroy|truncate|remove|purge|format|encrypt|corrupt|"
+        rf"nuke)\s+(?:everything|{_DATA})\s*[.!]*$",
+        r"(?:drop|truncate|alter)\s+(?:table|database|schema)\b|delete\s+from\s+\w+|"
+        r"insert\s+into\s+\w+|update\s+\w+\s+set\b",
+        (
+            r"(?:lösche?|zerstöre|überschreibe)\s+(?:alle|meine|die|den|das|deine|"
+            r"sämtliche)\s+(?:\w+\s+)?(?:dateien|daten\w*|"
+            r"tabellen|profile|jobs|videos|festplatte|backups?)\b"
+        ),
+        (
+            r"(?:borra|elimina|destruye)\s+(?:todos?|todas?|los|las|mis|la|"
+            r"el)\s+(?:\w+\s+){0,2}?(?:archivos|datos|ficheros|base\w*|"
+            r"tablas|perfiles|vídeos|videos|usuarios)\b"
+        ),
+        (
+            r"(?:supprime[zr]?|efface[zr]?|détrui[st]\w*)\s+(?:tou[st]\w*|mes|les|la|"
+            r"le)\s+(?:\w+\s+){0,2}?(?:fichiers|données|bases?|"
+            r"tables|profils|vidéos|utilisateurs)\b"
+        ),
+        r"shut\s*down\s+(?:the|all|every|this|your)\b|kill\s+(?:the|all|every)\s+(?:process|worker|"
+        r"server|job|container)\w*",
         # Against secrets.
-        rf"(?:reveal|print|show|tell|give|leak|dump|expose|exfiltrate|steal|send|upload|post|email|e-mail|forward|transmit|copy|read|"
-        rf"display|output|repeat|return|list|cat|access|open|share|include|write|say|what (?:is|are)|zeige?|sende|muestra|envía|envia|affiche|envoie)\s+"
-        rf"(?:me\s+|us\s+|out\s+|back\s+)?(?:\S+\s+){{0,4}}?{_SECRET}",
-        r"exfiltrate\b|(?:upload|send|post|forward|copy|transmit|export|move)\s+(?:\S+\s+){0,6}?(?:to|nach|a|à)\s+(?:https?://|ftp://|"
-        r"s3://|\S+@\S+\.\w+|\S+\.(?:com|net|org|io|ru|xyz|example)\b|my server|an? external|webhook|attacker)",
+        (
+            rf"(?:reveal|print|show|tell|give|leak|dump|expose|exfiltrate|steal|send|upload|post|email|"
+            rf"e-mail|forward|transmit|copy|read|"
+            rf"display|output|repeat|return|list|cat|access|open|share|include|write|say|what (?:is|are)|"
+            rf"zeige?|sende|muestra|envía|envia|affiche|envoie)\s+"
+            rf"(?:me\s+|us\s+|out\s+|back\s+)?(?:\S+\s+){{0,4}}?{_CONFIDENTIAL}"
+        ),
+        (
+            r"exfiltrate\b|(?:upload|send|post|forward|copy|transmit|export|"
+            r"move)\s+(?:\S+\s+){0,6}?(?:to|nach|a|à)\s+(?:https?://|ftp://|"
+            r"s3://|\S+@\S+\.\w+|\S+\.(?:com|net|org|io|ru|xyz|example)\b|my server|an? external|webhook|attacker)"
+        ),
         # Code and tools.
-        r"(?:run|execute|eval|exec|invoke|call|spawn|launch|start|add|insert|use|inject|trigger|führe|ejecuta|exécute)\s+(?:the\s+|an?\s+|this\s+|following\s+|any\s+|"
-        r"some\s+|arbitrary\s+|my\s+|den\s+|el\s+|le\s+|la\s+)*(?:\w+\s+)?(?:shell|bash|command|cmd|code|python|sql|powershell|terminal|executable|binary|"
-        r"payload|subprocess|os\.system|eval|exec|nodes?\b|tasks?\b|tools?\b|functions?\b|befehl|código|comando|commande)\b",
-        r"(?:download|fetch|curl|wget|open|visit|get|load|read)\s+(?:\S+\s+){0,4}?(?:https?://|file://|ftp://|gopher://|"
-        r"169\.254|localhost|127\.0\.0\.1|/etc/|/proc/|/root/|c:\\)",
-        r"(?:rm\s+-\w+|sudo\s|chmod\s|chown\s|mkfs|dd\s+if=|curl\s|wget\s|nc\s+-|bash\s+-|sh\s+-c|python\d?\s+-c|powershell\b|del\s+/|"
-        r"format\s+c:|:\(\)\s*\{)",
-        r"(?:hack|ddos|attack|breach|compromise|break)\s+(?:into\s+)?(?:the|this|a|my|your|our|their|his|her|any)\s+(?:\w+\s+)?(?:server|site|"
-        r"website|account|system|network|database|bank|computer|phone|wifi|neighbou?r\w*|ex\w*|school|company)\b",
+        (
+            r"(?:run|execute|eval|exec|invoke|call|spawn|launch|start|add|insert|use|inject|trigger|"
+            r"führe|ejecuta|exécute)\s+(?:the\s+|an?\s+|this\s+|following\s+|any\s+|"
+            r"some\s+|arbitrary\s+|my\s+|den\s+|el\s+|le\s+|la\s+)*(?:\w+\s+)?(?:shell|bash|command|cmd|"
+            r"code|python|sql|powershell|terminal|executable|binary|"
+            r"payload|subprocess|os\.system|eval|exec|nodes?\b|tasks?\b|tools?\b|functions?\b|befehl|"
+            r"código|comando|commande)\b"
+        ),
+        (
+            r"(?:download|fetch|curl|wget|open|visit|get|load|read)\s+(?:\S+\s+){0,4}?(?:https?://|"
+            r"file://|ftp://|gopher://|"
+            r"169\.254|localhost|127\.0\.0\.1|/etc/|/proc/|/root/|c:\\)"
+        ),
+        (
+            r"(?:rm\s+-\w+|sudo\s|chmod\s|chown\s|mkfs|dd\s+if=|curl\s|wget\s|nc\s+-|bash\s+-|sh\s+-c|"
+            r"python\d?\s+-c|powershell\b|del\s+/|"
+            r"format\s+c:|:\(\)\s*\{)"
+        ),
+        (
+            r"(?:hack|ddos|attack|breach|compromise|break)\s+(?:into\s+)?(?:the|this|a|my|your|our|"
+            r"their|his|her|any)\s+(?:\w+\s+)?(?:server|site|"
+            r"website|account|system|network|database|bank|computer|phone|wifi|neighbou?r\w*|ex\w*|school|company)\b"
+        ),
         r"(?:grant|give)\s+(?:me|yourself|us)\s+(?:\w+\s+)?(?:admin|root|access|privileges?|permissions?)\b",
         r"(?:read|write|overwrite|modify|edit|open|cat)\s+(?:\S+\s+){0,3}?(?:/etc/|/proc/|/root/|/var/|~/|\.\./|c:\\)",
     )
@@ -89,14 +151,19 @@ _DIRECTED = tuple(
 _ANYWHERE = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"<\s*script\b|javascript:|onerror\s*=|\$\([^)]*\)|`[^`]*\b(?:rm|curl|wget|cat)\b[^`]*`|\{\{.*\}\}|\$\{[^}]*\}|<\|[^|]*\|>"
-        r"|\[/?INST\]|<</?SYS>>|###\s*(?:system|instruction)",
-        r"__import__|os\.system|subprocess\.|eval\(|exec\(|'\s*(?:or|and)\s+'?1'?\s*=\s*'?1|;\s*drop\s+table|union\s+select\b",
+        (
+            r"<\s*script\b|javascript:|onerror\s*=|\$\([^)]*\)|`[^`]*\b(?:rm|curl|wget|cat)\b[^`]*`|"
+            r"\{\{.*\}\}|\$\{[^}]*\}|<\|[^|]*\|>"
+            r"|\[/?INST\]|<</?SYS>>|###\s*(?:system|instruction)"
+        ),
+        r"__import__|os\.system|subprocess\.|eval\(|exec\(|'\s*(?:or|and)\s+'?1'?\s*=\s*'?1|"
+        r";\s*drop\s+table|union\s+select\b",
         r"\|\s*(?:ba)?sh\b|rm\s+-rf\s+[/~*.]|>\s*/dev/|/etc/(?:passwd|shadow)|169\.254\.169\.254",
     )
 )
 _TOLD_OF = re.compile(
-    r"\b(?:about|explain\w*|what|how|why|teach\w*|über|erklär\w*|sobre|explica\w*|sur|expliqu\w*|dangers? of|history of)\b[^.;]*$",
+    r"\b(?:about|explain\w*|what|how|why|teach\w*|über|erklär\w*|sobre|explica\w*|sur|"
+    r"expliqu\w*|dangers? of|history of)\b[^.;]*$",
     re.IGNORECASE,
 )
 
@@ -132,7 +199,9 @@ def _clauses(sentence: str) -> list[tuple[str, str]]:
     start, joint = 0, ""
     for match in _JOINT.finditer(sentence):
         clause = sentence[start : match.start()]
-        if _SUBORDINATE.search(clause) and not re.search(r"[,:&–—]|\bthen\b|\balso\b", match[0]):  # noqa: RUF001
+        if _ROLE.search(clause):
+            continue
+        if _SUBORDINATE.search(clause) and not re.search(r"[,:&–—]|\bthen\b|\balso\b", match[0]):
             continue
         parts.append((joint, clause))
         start, joint = match.end(), match[0]

@@ -28,32 +28,39 @@ _ONES_WORD = "|".join(sorted((word.replace(" ", r"\s") for word in _ONES), key=l
 _WORD = rf"(?:{_TENS_WORD})(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine))?|{_ONES_WORD}"
 _AMOUNT = rf"(?:{_NUMBER}|{_WORD})"
 _UNIT = rf"(?:{_HOUR}|{_MINUTE}|{_SECOND})"
-_PART = rf"(?<![\w.,:])(?:an?\s+)?(?P<n>{_AMOUNT})[\s-]*(?P<half>(?:and a half|einhalb|y media|et demie?)[\s-]*)?(?P<u>{_UNIT})\b"
+_PART = (
+    rf"(?<![\w.,:])(?:an?\s+)?(?P<n>{_AMOUNT})[\s-]*(?P<half>(?:and a half|einhalb|y media|"
+    rf"et demie?)[\s-]*)?(?P<u>{_UNIT})\b"
+)
 _ONE_PART = re.compile(_PART, re.IGNORECASE)
 _SPAN = re.compile(
     rf"(?<![\w.,:])(?:an?\s+)?{_AMOUNT}[\s-]*(?:(?:and a half|einhalb|y media|et demie?)[\s-]*)?{_UNIT}\b"
-    rf"(?P<more>\s+and a half\b)?(?:[\s,]*(?:and|und|y|et)?\s*{_AMOUNT}[\s-]*{_SECOND}\b)?(?:\s*(?:long|lang|lasting)\b)?",
+    rf"(?P<more>\s+and a half\b)?(?:[\s,]*(?:and|und|y|"
+    rf"et)?\s*{_AMOUNT}[\s-]*{_SECOND}\b)?(?:\s*(?:long|lang|lasting)\b)?",
     re.IGNORECASE,
 )
 _GLUED = re.compile(r"(?<![\w:])(?P<m>\d+)\s*m(?:in)?\s*(?P<s>\d{1,2})\s*s(?:ec)?\b", re.IGNORECASE)
-_CLOCK = re.compile(r"(?<![\w:.])(?P<m>\d{1,2}):(?P<s>[0-5]\d)(?![\w:])(?!\s*(?:am|pm|a\.m|p\.m|uhr|o'clock))", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?<![\w:.])(?P<m>\d{1,2}):(?P<s>[0-5]\d)(?![\w:])(?!\s*(?:am|pm|a\.m|p\.m|uhr|o'clock))", re.IGNORECASE
+)
 _SHAPES = {"9:16", "10:16", "16:10", "21:09"}
 _PHRASES: tuple[tuple[re.Pattern[str], float], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), seconds)
     for pattern, seconds in (
         (r"\b(?:a\s+)?quarter(?:[\s-]of)?[\s-](?:an?[\s-])?minute\b|\bviertelminut\w*|\bun cuarto de minuto\b", 15),
         (r"\b(?:a\s+)?three[\s-]quarters of a minute\b", 45),
-        (r"\b(?:one|a) and a half[\s-]minutes?\b|\bone[\s-]and[\s-]a[\s-]half[\s-]minute\b|\ba minute and a half\b"
-         r"|\banderthalb(?:[\s-]minut\w*)|\bun minuto y medio\b|\bune minute et demie\b", 90),
+        ((r"\b(?:one|a) and a half[\s-]minutes?\b|\bone[\s-]and[\s-]a[\s-]half[\s-]minute\b|\ba minute and a half\b"
+         r"|\banderthalb(?:[\s-]minut\w*)|\bun minuto y medio\b|\bune minute et demie\b"), 90),
         (r"\bhalf[\s-]an?[\s-]hour\b|\bhalf[\s-]hour\b|\bhalbe stunde\b|\bmedia hora\b|\bdemi-heure\b", 1800),
-        (r"\bhalf[\s-](?:an?[\s-])?minute\b|\bhalbe[rn]? minute\b|\bhalbminütig\w*|\bmedio minuto\b"
-         r"|\b(?:une )?demi[\s-]minute\b", 30),
+        ((r"\bhalf[\s-](?:an?[\s-])?minute\b|\bhalbe[rn]? minute\b|\bhalbminütig\w*|\bmedio minuto\b"
+         r"|\b(?:une )?demi[\s-]minute\b"), 30),
         (r"\b(?:a|per) minute(?:[\s-]long)?\b(?! (?:by|ago|later|of))|\bminute-long\b|\beinminütig\w*", 60),
         (r"\b(?:an|one) hour(?:[\s-]long)?\b|\bhour-long\b", 3600),
     )
 )  # fmt: skip
 _NOT_A_LENGTH = re.compile(
-    r"(?:\b(?:the (?:first|last|next|past)|every|each|per|ago|within the|age of)\s*|\b(?:first|last|next)\s+)$", re.IGNORECASE
+    r"(?:\b(?:the (?:first|last|next|past)|every|each|per|ago|within the|age of)\s*|\b(?:first|last|next)\s+)$",
+    re.IGNORECASE,
 )
 
 _SIZES = re.compile(

@@ -46,9 +46,7 @@ def estimate(
     view = View(plan, manifest)
     nodes = [_node(view, node, statistics, cached) for node in plan.nodes]
     path = _critical(view, [node.p50_s for node in nodes])
-    too_large = [
-        node.node for node in nodes if vram_gib_available is not None and node.vram_gib > vram_gib_available
-    ]
+    too_large = [node.node for node in nodes if vram_gib_available is not None and node.vram_gib > vram_gib_available]
     return Estimate(
         p50_s=round(sum(nodes[place].p50_s for place in path), 3),
         p90_s=round(sum(nodes[place].p90_s for place in path), 3),

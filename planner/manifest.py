@@ -54,7 +54,9 @@ def _without_patterns(value: Any, *, named: bool = False) -> Any:
     """Drop `pattern` and `patternProperties` where they are keywords, not where they are names of properties."""
     if isinstance(value, dict):
         return {
-            key: _without_patterns(item, named=key in {"properties", "node", "python", "inputs", "outputs"} and not named)
+            key: _without_patterns(
+                item, named=key in {"properties", "node", "python", "inputs", "outputs"} and not named
+            )
             for key, item in value.items()
             if named or key not in {"pattern", "patternProperties"}
         }

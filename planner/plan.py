@@ -125,9 +125,15 @@ def plan_from_template(
         resolution=fields.get("resolution"),
         renders="variant" in fields and renders(deliverables),
     )
-    chosen = {"variant": settled.variant, "duration_seconds": settled.duration_seconds, "resolution": settled.resolution}
+    chosen = {
+        "variant": settled.variant,
+        "duration_seconds": settled.duration_seconds,
+        "resolution": settled.resolution,
+    }
     typed = typed.model_copy(update={key: value for key, value in chosen.items() if key in fields})
-    problems = list(check_inputs({key: fields[key] for key in ("images", "audio", "svg") if key in fields}, path="/params"))
+    problems = list(
+        check_inputs({key: fields[key] for key in ("images", "audio", "svg") if key in fields}, path="/params")
+    )
     if problems:
         raise UnsatisfiableGoal(problems[0].message, diagnostics=problems)
     goal = str(fields.get("goal") or fields.get("topic") or name)
@@ -160,9 +166,7 @@ def _against(brief: Brief, remarks: tuple[Diagnostic, ...]) -> list[Diagnostic]:
     ]
 
 
-def _proven(
-    proposal: Proposal, situation: Situation, *, mode: str, remarks: tuple[Diagnostic, ...]
-) -> PlanResponse:
+def _proven(proposal: Proposal, situation: Situation, *, mode: str, remarks: tuple[Diagnostic, ...]) -> PlanResponse:
     """Validate a proposal, quote it and put the answer together."""
     constraints, proposed = situation.request.constraints, proposal.plan
     problems = validate(

@@ -77,9 +77,7 @@ def from_templates(situation: Situation) -> Proposal:
     return Proposal(plan, f"The goal asks for: {names}{subject}. The template {template.name} makes that.", notes)
 
 
-def built(
-    template: Template, params: TemplateParams, *, manifest: Manifest
-) -> tuple[Plan, tuple[Diagnostic, ...]]:
+def built(template: Template, params: TemplateParams, *, manifest: Manifest) -> tuple[Plan, tuple[Diagnostic, ...]]:
     """Run a template; return its plan and its notes.
 
     Raises:
@@ -114,9 +112,7 @@ def _nobody_makes(situation: Situation) -> UnsatisfiableGoal:
             problems += [not_live(task, situation.manifest) for task in makers]
         elif wanted not in made:
             message = f"{live[0]} is available, but no template here makes this deliverable: {name}"
-            problems.append(
-                problem(Code.UNSATISFIABLE_GOAL, "/goal", message, got=wanted.value, allowed=sorted(made))
-            )
+            problems.append(problem(Code.UNSATISFIABLE_GOAL, "/goal", message, got=wanted.value, allowed=sorted(made)))
     if not problems:
         message = "no single template makes all that is asked for"
         problems.append(

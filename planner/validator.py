@@ -75,7 +75,9 @@ def read_plan(document: Mapping[str, Any]) -> Plan:
     try:
         return Plan.model_validate(clean_json(dict(document)))
     except ValidationError as error:
-        raise refused([_malformed(dict(item)) for item in error.errors(include_url=False)]) from error
+        found: list[dict[str, Any]] = [dict(item) for item in error.errors(include_url=False)]
+        inside = any(len(item["loc"]) > 1 for item in found)  # then "too few nodes" only repeats that one was bad
+        raise refused([_malformed(item) for item in found if not (inside and item["type"] == "too_short")]) from error
 
 
 def refused(problems: list[Diagnostic]) -> InvalidPlan:

@@ -41,7 +41,7 @@ class PlanBuilder:
         return found is not None and found.capability.enabled
 
     def request(self, key: str, value: Any) -> str | None:
-        """Put `value` into the plan's context and return its binding `request.KEY`; None and what is empty is absent."""
+        """Put `value` into the context and return its binding `request.KEY`; None and what is empty is absent."""
         if value is None or value in ("", [], ()):
             return None
         self._context[key] = list(value) if isinstance(value, tuple) else value
@@ -116,9 +116,7 @@ class PlanBuilder:
             names = ", ".join(sorted({str(item.got) for item in self._missing}))
             raise UnsatisfiableGoal(f"this needs {names}, which is not available here", diagnostics=self._missing)
         total = sum(node.progress_weight for node in self._nodes)
-        weighted = [
-            node.model_copy(update={"progress_weight": round(node.progress_weight / total, 6)}) for node in self._nodes
-        ]
+        weighted = [node.model_copy(update={"progress_weight": node.progress_weight / total}) for node in self._nodes]
         return Plan(
             workflow_id=self.workflow_id, nodes=tuple(weighted), edges=tuple(self._edges()), context=self._context
         )

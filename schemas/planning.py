@@ -53,7 +53,9 @@ class PlanRequest(BaseModel):
     requested_variant: str | None = Field(default=None, min_length=1, max_length=64)
     capabilities_manifest: dict[str, Any] | None = Field(default=None, description="Overrides the live manifest.")
     constraints: Constraints = Constraints()
-    inputs: dict[str, Any] = Field(default_factory=dict, description="Inputs at hand: `images`, `audio`, `svg`, others.")
+    inputs: dict[str, Any] = Field(
+        default_factory=dict, description="Inputs at hand: `images`, `audio`, `svg`, others."
+    )
     mode: str = Field(default="auto", max_length=32, description="`auto`, or the one strategy to use.")
 
     @field_validator("goal")

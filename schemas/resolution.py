@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _NAMED = {"4k": (3840, 2160), "8k": (7680, 4320)}
 _LINES = re.compile(r"^(\d{3,4})p$", re.IGNORECASE)
-_SIZE = re.compile(r"^(\d{2,5})\s*[x×]\s*(\d{2,5})$", re.IGNORECASE)  # noqa: RUF001 (people do write the sign)
+_SIZE = re.compile(r"^(\d{2,5})\s*[x×]\s*(\d{2,5})$", re.IGNORECASE)
 MIN_LINES, MAX_LINES = 240, 2160
 ALLOWED = f"NNNp ({MIN_LINES}-{MAX_LINES}), WxH, 4K or 8K"
 

@@ -63,9 +63,7 @@ def template(name: str, *, description: str, makes: Iterable[str]) -> Callable[[
         raise ValueError(f"template {name!r} makes {unknown or 'nothing'}: use one or more of {', '.join(known)}")
 
     def declare(build: BuildFunction) -> Template:
-        return Template(
-            name=name, description=description, makes=wanted, params=_params_type(name, build), build=build
-        )
+        return Template(name=name, description=description, makes=wanted, params=_params_type(name, build), build=build)
 
     return declare
 

@@ -119,7 +119,8 @@ def main(argv: list[str]) -> None:
             case "run":
                 line.cancelled.clear()
                 outcome = perform(order, registry=registry, line=line)
-                line.send({"type": "result", "outcome": outcome.model_dump(mode="json"), "rss_bytes": _rss_bytes()})
+                ended = clean_json(outcome.model_dump(mode="json"), strict=False)
+                line.send({"type": "result", "outcome": ended, "rss_bytes": _rss_bytes()})
             case "describe":
                 line.send(describe(registry))
             case _:
@@ -140,7 +141,7 @@ def _checked(task: Task, outputs: Any, context: TaskContext) -> Outcome:
             allowed=sorted(required),
         )
         return Failed(failure=failure, artifacts=kept)
-    return Succeeded(outputs=clean_json(outputs, strict=False), artifacts=kept)
+    return Succeeded(outputs=outputs, artifacts=kept)
 
 
 def _unavailable(message: str) -> TaskFailure:

@@ -16,7 +16,12 @@ from schemas.errors import NotFound
 
 router = APIRouter(prefix="/api/artifacts", tags=["artifacts"])
 _SHOWN = ("video/", "audio/", "image/png", "image/jpeg", "image/webp", "text/vtt")
-_TYPES = {".vtt": "text/vtt", ".srt": "application/x-subrip", ".glb": "model/gltf-binary", ".safetensors": "application/octet-stream"}
+_TYPES = {
+    ".vtt": "text/vtt",
+    ".srt": "application/x-subrip",
+    ".glb": "model/gltf-binary",
+    ".safetensors": "application/octet-stream",
+}
 
 
 @router.get("/{artifact_id}")
@@ -35,9 +40,7 @@ async def content(artifact_id: str, request: Request) -> RedirectResponse:
 
 async def _link(request: Request, artifact_id: str) -> tuple[dict[str, Any], str]:
     platform: Platform = request.app.state.platform
-    row = await platform.database.one(
-        "get_artifact", id=parse_uuid(artifact_id, what="artifact"), owner_id=LOCAL_OWNER
-    )
+    row = await platform.database.one("get_artifact", id=parse_uuid(artifact_id, what="artifact"), owner_id=LOCAL_OWNER)
     if row is None:
         raise NotFound("no such artifact", path="/artifactId", got=artifact_id)
     suffix = "." + row["name"].rpartition(".")[2].lower()

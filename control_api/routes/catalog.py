@@ -51,7 +51,9 @@ async def workers(request: Request) -> dict[str, Any]:
             "draining": row["draining"],
             "startedAt": row["started_at"].isoformat(),
             "seenAt": row["seen_at"].isoformat(),
-            "tasks": sorted(name for name, entry in row["manifest"].get("tasks", {}).items() if entry.get("enabled", True)),
+            "tasks": sorted(
+                name for name, entry in row["manifest"].get("tasks", {}).items() if entry.get("enabled", True)
+            ),
         }
         for row in rows
     ]

@@ -34,9 +34,7 @@ async def list_profiles(
 async def get_profile(profile_id: str, request: Request) -> dict[str, Any]:
     """One profile."""
     platform: Platform = request.app.state.platform
-    row = await platform.database.one(
-        "get_profile", id=parse_uuid(profile_id, what="profile"), owner_id=LOCAL_OWNER
-    )
+    row = await platform.database.one("get_profile", id=parse_uuid(profile_id, what="profile"), owner_id=LOCAL_OWNER)
     if row is None:
         raise NotFound("no such profile", path="/profileId", got=profile_id, hint="GET /api/profiles lists yours")
     return profile_of(row).model_dump(mode="json")

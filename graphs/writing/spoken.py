@@ -44,10 +44,8 @@ _CLAUSE_WORDS = (
     r"|most of|some of|and (?:it|they|he|she|this|these|its|their|his|her|is|are|was|were|has|have|can|the most|most)\b"
     r"|from which|by which|for which|of which|even|so|called|known|featuring|consisting|containing|especially"
 )
-_TRAILING = re.compile(rf",? ?[;\u2014]|, (?={_CLAUSE_WORDS}\b)|, (?=(?:{_CLAUSE_WORDS}) )|: ", re.IGNORECASE)
-_SECOND_CLAUSE = re.compile(
-    r" (?:and|but) (?=because |when |while |it |they )|, (?:and|but|yet) "
-)
+_TRAILING = re.compile(rf",? ?[;\u2014]|, (?=(?:{_CLAUSE_WORDS})\b)|: ", re.IGNORECASE)
+_SECOND_CLAUSE = re.compile(r" (?:and|but) (?=because |when |while |it |they )|, (?:and|but|yet) ")
 _MIDDLE = re.compile(
     r", (?:which|who|where|whose|including|such as|especially|particularly|typically|usually|like|along with|or|in"
     r"|primarily|mostly|mainly) [^,;]{2,70}(?:, [^,;]{2,30}){0,3}(?:,? (?:and|or) [^,;]{2,30})?, "
@@ -120,7 +118,11 @@ def spoken_forms(sentence: str) -> list[str]:
         if shorter != forms[-1] and _stands(shorter):
             forms.append(shorter)
     last = forms[-1]
-    cuts = [match.start() for match in _TRAILING.finditer(last) if ";" in match.group() or _ends_the_sentence(last[match.end() :])]
+    cuts = [
+        match.start()
+        for match in _TRAILING.finditer(last)
+        if ";" in match.group() or _ends_the_sentence(last[match.end() :])
+    ]
     cuts += [match.start() for match in _SECOND_CLAUSE.finditer(last) if _joins_clauses(last, match)]
     for cut in sorted(set(cuts), reverse=True):
         shorter = last[:cut].rstrip(" ,;:") + "."

@@ -98,7 +98,13 @@ class WordNet:
         said: list[str] = []
         verb = "are" if _is_plural(subject) else "is"
         gloss = re.sub(r"^\([^)]*\)\s*", "", sense.gloss)
-        clause = tidy(gloss.split(";")[0]).strip(" :,.")
+        name = subject.split()[-1][:5].lower()
+        clauses = [tidy(clause).strip(" :,.") for clause in gloss.split(";")]
+        clause = next((clause for clause in clauses if f" {name}" not in f" {clause.lower()}"), "")
+        if clause != clauses[0] and not re.match(r"(?:\w+ing|an?|the) ", clause):
+            clause = ""
+        if name in clauses[0].lower() and subject.count(" ") >= 1:
+            clause = clauses[0]
         broken = re.match(r"(?:usually|used|any|an? (?:person|someone)|one|who|of|in|to|when|being)\b", clause)
         if clause and not broken and 3 <= len(clause.split()) <= 24:
             said.append(f"{capitalised(subject)} {verb} {self._with_article(clause, sense, verb)}.")
@@ -119,8 +125,10 @@ class WordNet:
 
 
 def _is_plural(subject: str) -> bool:
-    return bool(re.search(r"[a-z]s$", subject)) and not re.search(r"(ss|us|is|ics)$", subject) and not re.match(
-        r"(?:a|an|the) ", subject
+    return (
+        bool(re.search(r"[a-z]s$", subject))
+        and not re.search(r"(ss|us|is|ics)$", subject)
+        and not re.match(r"(?:a|an|the) ", subject)
     )
 
 

@@ -1,4 +1,4 @@
-"""Rules about references: only the caller's uploads and artifact ids, in a clean form, of the kind that is asked for."""
+"""Rules about references: only the caller's uploads and artifact ids, in a clean form and of the right kind."""
 
 from __future__ import annotations
 

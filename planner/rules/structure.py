@@ -50,16 +50,15 @@ def edges_join_known_nodes(view: View) -> Iterator[Diagnostic]:
 
 
 def nothing_waits_for_itself(view: View) -> Iterator[Diagnostic]:
+    numbers = {(view.index.get(edge.source), view.index.get(edge.target)): n for n, edge in enumerate(view.plan.edges)}
     for ring in _rings(view):
-        names = [view.plan.nodes[place].id for place in (*ring, ring[0])]
-        closing = next(
-            number
-            for number, edge in enumerate(view.plan.edges)
-            if (view.index.get(edge.source), view.index.get(edge.target)) == (ring[-1], ring[0])
-        )
+        steps = list(zip(ring, [*ring[1:], ring[0]], strict=True))
+        closing = max(steps, key=lambda step: numbers[step])  # the one written last is the likely mistake
+        start = (steps.index(closing) + 1) % len(ring)
+        names = [view.plan.nodes[place].id for place in (*ring[start:], *ring[:start], ring[start])]
         yield problem(
             Code.CYCLE,
-            f"/edges/{closing}",
+            f"/edges/{numbers[closing]}",
             f"these nodes wait for each other: {' -> '.join(names)}",
             got=names,
             hint=f"remove one of these edges, for example {names[-2]} -> {names[-1]}",
@@ -123,7 +122,7 @@ def the_plan_is_not_too_large(view: View) -> Iterator[Diagnostic]:
             yield problem(
                 Code.CONSTRAINT_VIOLATED,
                 f"/nodes/{place}",
-                f"{len(children)} nodes follow {view.plan.nodes[place].id!r} directly, at most {limits.max_fan_out} may",
+                f"{len(children)} nodes follow {view.plan.nodes[place].id!r}, at most {limits.max_fan_out} may",
                 got=len(children),
                 allowed=limits.max_fan_out,
             )

@@ -29,7 +29,7 @@ def planes_are_those_advertised(view: View) -> Iterator[Diagnostic]:
                 f"{node.task} runs in the {found.plane!r} plane",
                 got=node.plane,
                 allowed=[found.plane],
-                hint=f"write \"plane\": \"{found.plane}\"",
+                hint=f'write "plane": "{found.plane}"',
             )
 
 

@@ -33,8 +33,8 @@ class View:
 
     plan: Plan
     manifest: Manifest
-    constraints: Constraints = Constraints()
-    limits: Limits = Limits()
+    constraints: Constraints = field(default_factory=Constraints)
+    limits: Limits = field(default_factory=Limits)
     _tasks: dict[str, Advertised | None] = field(default_factory=dict, repr=False)
 
     @cached_property

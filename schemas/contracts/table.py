@@ -29,9 +29,7 @@ def completed(task: str, capability: Capability) -> Capability:
     """
     contract = contracts().get(task)
     if contract is None:
-        return capability.model_copy(
-            update={"inputs": capability.inputs or {}, "outputs": capability.outputs or {}}
-        )
+        return capability.model_copy(update={"inputs": capability.inputs or {}, "outputs": capability.outputs or {}})
     variants = capability.variants
     if variants is None and task == "render_video":
         variants = media.RENDER_VARIANTS

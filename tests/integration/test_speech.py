@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,13 @@ from worker.tasks.synthesize_speech import SpeechParams, synthesize_speech
 pytestmark = pytest.mark.skipif(available() is not None and not os.environ.get("CI"), reason=str(available()))
 
 TEXTS = (
-    "Black holes are places where gravity wins every argument. Not even light, the fastest thing there is, can leave "
+    ("Black holes are places where gravity wins every argument. Not even light, the fastest thing there is, can leave "
     "once it crosses the edge. Of the many we know, one sits in the middle of the Milky Way, and it weighs as much "
-    "as 4 million suns. Don't worry: it is 26,000 light-years away.",
-    "Coffee keeps you awake because it blocks the signal that tells your brain it is tired. The first cup of the day "
-    "works best about 90 minutes after you wake up. After 5 hours, half of it is still in your blood.",
-    "The lighthouse stood alone on the cliff. Every night its lamp swept across the sea, and every sailor knew what it "
-    "meant: home is close, but the rocks are closer. \"Keep to the left,\" the old keeper used to say.",
+    "as 4 million suns. Don't worry: it is 26,000 light-years away."),
+    ("Coffee keeps you awake because it blocks the signal that tells your brain it is tired. The first cup of the day "
+    "works best about 90 minutes after you wake up. After 5 hours, half of it is still in your blood."),
+    ("The lighthouse stood alone on the cliff. Every night its lamp swept across the sea, and every sailor knew what it "
+    "meant: home is close, but the rocks are closer. \"Keep to the left,\" the old keeper used to say."),
 )  # fmt: skip
 HARD = 'Dr. Smith flew 300 km/h at -20°C in 1999 & paid $5.20; "well-known" GPUs of the U.S. weigh 5kg (about 50%).'
 
@@ -48,7 +49,7 @@ def test_every_word_has_a_time_in_order(text: str, tmp_path: Path) -> None:
 
     assert " ".join(word.text for word in speech.words) == text
     assert all(word.start_s < word.end_s for word in speech.words)
-    assert all(a.end_s <= b.start_s + 1e-9 for a, b in zip(speech.words, speech.words[1:], strict=False))
+    assert all(a.end_s <= b.start_s + 1e-9 for a, b in pairwise(speech.words))
     assert speech.words[-1].end_s <= speech.duration_s
 
 
@@ -57,7 +58,7 @@ def test_phonemes_cover_the_audio_to_the_sample(tmp_path: Path) -> None:
 
     assert speech.phonemes[0].start_s == 0.0
     assert speech.phonemes[-1].end_s == pytest.approx(speech.duration_s, abs=0.5 / speech.rate_hz)
-    gaps = [b.start_s - a.end_s for a, b in zip(speech.phonemes, speech.phonemes[1:], strict=False)]
+    gaps = [b.start_s - a.end_s for a, b in pairwise(speech.phonemes)]
     assert np.abs(gaps).max() < 0.5 / speech.rate_hz
 
 
@@ -188,5 +189,5 @@ def test_the_task_saves_audio_with_its_times(tmp_path: Path) -> None:
     assert audio["kind"] == "audio"
     assert Path(audio["path"]).stat().st_size > 50_000
     assert audio["media"]["voice"] == "piper:joe"
-    assert [word for word, _, _ in audio["media"]["words"]] == "One small step. Then 2 more.".split()
+    assert [word for word, _, _ in audio["media"]["words"]] == ["One", "small", "step.", "Then", "2", "more."]
     assert audio["media"]["phonemes"][-1][2] == pytest.approx(audio["media"]["duration_s"], abs=0.002)

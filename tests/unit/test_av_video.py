@@ -186,7 +186,7 @@ def test_a_freeze_in_the_middle_is_found(tmp_path: Path) -> None:
 def test_a_dark_scene_with_lights_and_slow_movement_passes(tmp_path: Path) -> None:
     def night(index: int) -> Frame:
         frame = plain((6, 6, 12))
-        frame[30:36, 40 + index // 8 : 48 + index // 8] = 200
+        frame[30:36, 40 + index // 2 : 48 + index // 2] = 200
         return frame
 
     check_video(filmed(tmp_path / "night.mp4", map(night, range(40))), duration_s=4.0, audible=False)

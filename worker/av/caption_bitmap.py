@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image as Mask
     from PIL.ImageFont import FreeTypeFont
 
 FONT = Path(__file__).parent / "fonts" / "Inter-Bold.ttf"
@@ -78,29 +78,22 @@ def layout(texts: Sequence[str], *, width: int, height: int) -> Layout:
 
 def drawn(texts: Sequence[str], active: int | None, *, width: int, height: int) -> Bitmap:
     """Return the caption for a picture of this size, with word number `active` highlighted."""
-    from PIL import Image as pictures
-    from PIL import ImageDraw
+    from PIL import Image, ImageDraw
 
     place = layout(texts, width=width, height=height)
-    pill = pictures.new("RGBA", (place.width_px, place.height_px), (*PILL_RGB, 0))
     size = place.size_px
-    shape = _rounded(place.width_px, place.height_px, radius=round(0.5 * size))
-    pill.paste(
-        pictures.new("RGBA", pill.size, (*PILL_RGB, 255)), mask=shape.point(lambda value: round(value * PILL_OPACITY))
-    )
+    canvas = Image.new("RGBA", (place.width_px, place.height_px), (*PILL_RGB, 0))
+    pill = _rounded(place.width_px, place.height_px, radius=round(0.5 * size))
+    canvas.putalpha(pill.point(lambda value: round(value * PILL_OPACITY)))
     if active is not None:
         left, baseline, word_width = place.boxes[active]
         box = _rounded(round(word_width + 0.36 * size), round(1.22 * size), radius=round(0.26 * size))
-        pill.paste(
-            pictures.new("RGBA", box.size, (*WORD_BOX_RGB, 255)),
-            (round(left - 0.18 * size), round(baseline - 0.97 * size)),
-            box,
-        )
-    pen = ImageDraw.Draw(pill)
+        canvas.paste((*WORD_BOX_RGB, 255), (round(left - 0.18 * size), round(baseline - 0.97 * size)), box)
+    pen = ImageDraw.Draw(canvas)
     for index, (text, (left, baseline, _)) in enumerate(zip(texts, place.boxes, strict=True)):
         colour = WORD_RGB if index == active else TEXT_RGB
         pen.text((left, baseline), text, font=font(size), fill=(*colour, 255), anchor="ls")
-    return _premultiplied(np.asarray(pill), width=width, height=height)
+    return _premultiplied(np.asarray(canvas), width=width, height=height)
 
 
 def _premultiplied(rgba: NDArray[np.uint8], *, width: int, height: int) -> Bitmap:
@@ -113,14 +106,13 @@ def _premultiplied(rgba: NDArray[np.uint8], *, width: int, height: int) -> Bitma
     return Bitmap(left, top, np.ascontiguousarray(light[:height, :width]), np.ascontiguousarray(keep[:height, :width]))
 
 
-def _rounded(width: int, height: int, *, radius: int) -> Image:
+def _rounded(width: int, height: int, *, radius: int) -> Mask:
     """Return the opacity of a rounded rectangle with smooth edges."""
-    from PIL import Image as pictures
-    from PIL import ImageDraw
+    from PIL import Image, ImageDraw
 
-    large = pictures.new("L", (width * _SMOOTH, height * _SMOOTH), 0)
+    large = Image.new("L", (width * _SMOOTH, height * _SMOOTH), 0)
     ImageDraw.Draw(large).rounded_rectangle((0, 0, large.width - 1, large.height - 1), radius * _SMOOTH, fill=255)
-    return large.resize((width, height), pictures.Resampling.LANCZOS)
+    return large.resize((width, height), Image.Resampling.BOX)
 
 
 def _broken(advance: Sequence[float], space: float, room: float) -> tuple[tuple[int, ...], ...] | None:

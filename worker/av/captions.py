@@ -44,6 +44,8 @@ def cues(words: Sequence[Word], *, max_chars: int = 38, max_s: float = 4.0) -> l
     filled, and a word stands alone only where nothing else fits. A single word longer than a limit is its own cue.
     """
     words = [word for word in words if word.text.strip()]
+    if not words:
+        return []
     costs = [0.0] + [float("inf")] * len(words)
     begins = [0] * (len(words) + 1)
     for start in range(len(words)):

@@ -1,4 +1,4 @@
-"""Is this a video one may hand on? Reads facts and decodes everything; raises what is wrong with it. Changes nothing."""
+"""Is this a video one may hand on? Reads facts, decodes everything and raises what is wrong with it."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ def check_video(
         raise _refusal("undecodable", f"{path.name} breaks off", got=seen.frames, allowed=facts.frames)
     slack_s = tolerance_ratio * duration_s
     if abs(seen.duration_s - duration_s) > slack_s:
-        raise _refusal(
-            "wrong_duration", "the pictures last too long or too short", got=seen.duration_s, allowed=duration_s
-        )
+        raise _refusal("wrong_duration", "the pictures have the wrong length", got=seen.duration_s, allowed=duration_s)
     if seen.black_s > min(MAX_BLACK_S, 0.5 * seen.duration_s):
         raise _refusal("black_video", "the picture is black for too long", got=seen.black_s, allowed=MAX_BLACK_S)
     if seen.still_s > min(max_still_s, 0.9 * seen.duration_s):
@@ -101,7 +99,7 @@ def _check_sound(path: Path, *, duration_s: float, slack_s: float) -> None:
         raise _refusal("silent_audio", "nothing can be heard", got=loudness, allowed=MIN_LUFS)
     heard_s = len(samples) / rate_hz
     if abs(heard_s - duration_s) > slack_s:
-        raise _refusal("wrong_duration", "the sound lasts too long or too short", got=heard_s, allowed=duration_s)
+        raise _refusal("wrong_duration", "the sound has the wrong length", got=heard_s, allowed=duration_s)
 
 
 @dataclass(frozen=True)

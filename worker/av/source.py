@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 FORMATS = "mov,matroska,wav,mp3,flac,ogg,aac"
-"""Demuxers that may open a file. Playlists, image sequences and concat scripts, which name other files, are not here."""
+"""Demuxers that may open a file. Not here: playlists and concat scripts, which name other files."""
 
 
 @contextmanager

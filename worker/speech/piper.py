@@ -5,6 +5,7 @@ It knows pipes and JSON lines, nothing of Piper's code (GPL): `piper_server.py` 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import select
@@ -220,4 +221,6 @@ class PiperVoice:
 def joe() -> PiperVoice:
     """Return this process's voice `joe`; it starts with the first sentence and ends with this process."""
     threads = min(4, os.cpu_count() or 1)
-    return PiperVoice([str(piper_python()), "-I", "-X", "utf8", str(SERVER), str(threads)])
+    voice = PiperVoice([str(piper_python()), "-I", "-X", "utf8", str(SERVER), str(threads)])
+    atexit.register(voice.close)
+    return voice

@@ -21,7 +21,9 @@ SMALLEST_OPENING = 0.10  # of the eye's width: below, the eye is already shut an
 class Eye:
     """One eye of a portrait, prepared to be closed by any amount."""
 
-    def __init__(self, points: NDArray[np.float32], landmarks: tuple[tuple[int, ...], ...]) -> None:
+    def __init__(
+        self, points: NDArray[np.float32], landmarks: tuple[tuple[int, ...], ...], *, box_px: tuple[int, int, int, int]
+    ) -> None:
         from scipy.interpolate import PchipInterpolator
 
         upper, lower, brow = (points[list(ring)] for ring in landmarks)
@@ -32,7 +34,7 @@ class Eye:
         self.region = Region(
             int(low[:, 0].min() - margin), int(low[:, 1].min() - 1), int(low[:, 0].max() + margin),
             int(low[:, 1].max() + margin),
-        )  # fmt: skip
+        ).within(box_px)  # fmt: skip
         local = axes.local(pixel_positions(self.region))
         along, self._down = local[..., 0], local[..., 1].astype(np.float32)
         lids = [axes.local(ring) for ring in (upper, lower)]

@@ -23,13 +23,11 @@ class Stage:
     Attributes:
         canvas: uint8 [H, W, 3] RGB.
         box_px: (left, top, right, bottom) of the portrait on the canvas.
-        mask: float32 [H, W] in [0, 1], where the portrait shows (rounded corners are soft).
         to_canvas: float64 [2, 3], affine from picture pixels to canvas pixels.
     """
 
     canvas: NDArray[np.uint8]
     box_px: tuple[int, int, int, int]
-    mask: NDArray[np.float32]
     to_canvas: NDArray[np.float64]
 
     def place(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,8 +61,7 @@ def _full_bleed(
     picture: NDArray[np.uint8], centre_px: tuple[float, float], scale: float, width: int, height: int
 ) -> Stage:
     to_canvas = _placement(picture, centre_px, scale, (0, 0, width, height))
-    return Stage(_warp(picture, to_canvas, width, height), (0, 0, width, height),
-                 np.ones((height, width), np.float32), to_canvas)  # fmt: skip
+    return Stage(_warp(picture, to_canvas, width, height), (0, 0, width, height), to_canvas)
 
 
 def _card(picture: NDArray[np.uint8], centre_px: tuple[float, float], scale: float, width: int, height: int) -> Stage:
@@ -88,7 +85,7 @@ def _card(picture: NDArray[np.uint8], centre_px: tuple[float, float], scale: flo
     rim = np.clip(mask - cv2.erode(mask, np.ones((3, 3), np.uint8)), 0, 1)[..., None]
     portrait += (255 - portrait) * 0.35 * rim
     canvas = backdrop + (portrait - backdrop) * mask[..., None]
-    return Stage(np.clip(canvas, 0, 255).round().astype(np.uint8), box, mask, to_canvas)
+    return Stage(np.clip(canvas, 0, 255).round().astype(np.uint8), box, to_canvas)
 
 
 def _placement(

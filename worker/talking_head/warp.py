@@ -25,6 +25,10 @@ class Region:
         """Width and height in pixels, as OpenCV orders them."""
         return self.right - self.left, self.bottom - self.top
 
+    def within(self, box: tuple[int, int, int, int]) -> Region:
+        """Return the part of this region that lies inside (left, top, right, bottom)."""
+        return Region(max(self.left, box[0]), max(self.top, box[1]), min(self.right, box[2]), min(self.bottom, box[3]))
+
     def cut(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the part of a picture, as a view."""
         return picture[self.top : self.bottom, self.left : self.right]
@@ -81,37 +85,39 @@ class Warp:
         return np.asarray(back, np.float32)
 
 
-def fitted_fields(
-    region: Region, anchors: NDArray[np.float32], moves: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Interpolate displacements at anchor points to smooth fields over a region's grid.
+def fitted_fields(region: Region, anchors: NDArray[np.float64], moves: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Interpolate values at anchor points to smooth fields over a region's grid.
 
     A global thin-plate spline: with `neighbors=` the pieces would not meet and the background would tear.
 
     Args:
-        anchors: float32 [N, 2] on the canvas, distinct.
-        moves: float32 [K, N, 2] in px.
+        anchors: float64 [N, 2] on the canvas, distinct.
+        moves: float64 [K, N, D]; K fields of D values, displacements or depth, in px.
 
     Returns:
-        float32 [K, GH, GW, 2] in px, faded to zero over the last 6 nodes before the region's edge.
+        float32 [K, GH, GW, D] in px.
     """
     from scipy.interpolate import RBFInterpolator
 
     nodes = region.nodes()
-    kinds, count = moves.shape[:2]
+    kinds, count, values = moves.shape
     scale = float(np.ptp(anchors, axis=0).max()) or 1.0
     spline = RBFInterpolator(
         anchors / scale, np.moveaxis(moves, 0, 1).reshape(count, -1), kernel="thin_plate_spline", smoothing=1e-5
     )
-    values = spline(nodes.reshape(-1, 2) / scale).reshape(*nodes.shape[:2], kinds, 2)
-    fields = np.moveaxis(values, 2, 0) * edge_fade(region)[None, ..., None]
-    return np.ascontiguousarray(fields, np.float32)
+    fields = spline(nodes.reshape(-1, 2) / scale).reshape(*nodes.shape[:2], kinds, values)
+    return np.ascontiguousarray(np.moveaxis(fields, 2, 0), np.float32)
 
 
-def edge_fade(region: Region, *, over_nodes: int = 6) -> NDArray[np.float32]:
-    """Return float32 [GH, GW] in [0, 1]: 0 at the region's edge, 1 inside, smooth between."""
+def edge_fade(region: Region, *, over_px: float) -> NDArray[np.float32]:
+    """Return float32 [GH, GW] in [0, 1]: 0 at the region's edge, 1 from `over_px` inside it, smooth between."""
     height, width = region.nodes().shape[:2]
     from_x = np.minimum(np.arange(width), np.arange(width)[::-1] - 1).clip(0)
     from_y = np.minimum(np.arange(height), np.arange(height)[::-1] - 1).clip(0)
-    ramp = np.clip(np.minimum(from_x[None, :], from_y[:, None]) / over_nodes, 0, 1)
-    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    return smoothstep(np.minimum(from_x[None, :], from_y[:, None]) * STEP_PX / over_px).astype(np.float32)
+
+
+def smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return 0 below 0, 1 above 1 and the cubic without kinks between."""
+    inside = np.clip(x, 0, 1)
+    return inside * inside * (3 - 2 * inside)

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from schemas.states import FailureKind
 from worker.av.audio import SILENCE_LUFS, Samples, measure_lufs, read_audio
 from worker.av.captions import cues, srt, vtt
 from worker.av.check import check_video, probe

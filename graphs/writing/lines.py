@@ -1,0 +1,172 @@
+"""The lines a script may hold besides its facts: openers, links, remarks, questions and closings for each style.
+
+None states a fact about the topic. `{about}` is the user's phrase (`black holes`, `why cats purr`), always after a word that takes it.
+"""
+
+from __future__ import annotations
+
+from graphs.writing.brief import Style
+
+OPENERS: dict[Style, tuple[str, ...]] = {
+    Style.FRIENDLY: (
+        "Let's talk about {about}.",
+        "Today we're looking at {about}.",
+        "Here's a quick look at {about}.",
+        "A few moments on {about}, starting now.",
+        "So, {about}. Where do we begin?",
+        "Ready for a short tour of {about}?",
+    ),
+    Style.HUMOROUS: (
+        "Buckle up, we're talking about {about}.",
+        "Grab a snack, it's time for {about}.",
+        "Today on things I bring up at parties: {about}.",
+        "Everybody stay calm. It's time to talk about {about}.",
+        "Nobody asked, but I'm ready. Let's do {about}.",
+        "Ladies and gentlemen, please put your hands together for {about}.",
+    ),
+    Style.SERIOUS: (
+        "This is a short report on {about}.",
+        "Our subject is {about}.",
+        "In brief: {about}.",
+        "Let us consider {about}.",
+    ),
+    Style.DRAMATIC: (
+        "Picture the scene. {About}.",
+        "Lights down. Eyes open. This is {about}.",
+        "One subject. A few moments. {About}.",
+        "Hold your breath, and meet {about}.",
+        "Now it can be told. This is about {about}.",
+    ),
+    Style.CALM: (
+        "Take a slow breath, and think of {about}.",
+        "Settle in. Tonight, {about}.",
+        "Let's take a quiet moment for {about}.",
+        "Gently now, let's turn to {about}.",
+        "Let's think quietly about {about}.",
+    ),
+    Style.KIDS: (
+        "Hello, explorers! Let's find out about {about}.",
+        "Are you curious? Let's look at {about}!",
+        "Hi there! Today we're learning about {about}.",
+        "Put on your explorer hat. Here comes {about}!",
+    ),
+}
+
+LINKS: dict[Style, tuple[str, ...]] = {
+    Style.FRIENDLY: (
+        "Here's the next part.",
+        "And there's more.",
+        "Keep going with me.",
+        "Let's look a little closer.",
+    ),
+    Style.HUMOROUS: (
+        "Write that down, there is no test.",
+        "My toaster still has questions.",
+        "Yes, I practised that line in the mirror.",
+        "I told my cat about this. The cat left.",
+        "Somewhere, a teacher just smiled.",
+        "Please hold your applause.",
+        "I'll wait while you impress someone with that.",
+        "And people say I'm no fun at dinner.",
+        "Try saying that with a mouth full of crackers.",
+        "My houseplant found this very moving.",
+        "Go on, say it in your most important voice.",
+        "I'd draw you a picture, but you've seen my handwriting.",
+        "No refunds on that information.",
+        "That sentence deserves its own theme music.",
+        "Feel free to nod as if you knew.",
+        "My goldfish has already forgotten it.",
+        "I was going to make a joke here, but the joke called in sick.",
+        "Tell your neighbour. They love it when you do that.",
+        "Yes, this counts as studying.",
+        "I said it out loud on the bus, and got a whole row to myself.",
+    ),
+    Style.SERIOUS: ("There is more to consider.", "A closer look follows.", "Consider the next point."),
+    Style.DRAMATIC: ("But wait.", "And then, there is this.", "Listen closely.", "There is more to the story."),
+    Style.CALM: (
+        "Let that settle for a moment.",
+        "Breathe in, and out.",
+        "There is no hurry.",
+        "Rest with that thought.",
+    ),
+    Style.KIDS: (
+        "Wow, say that again!",
+        "Can you picture it?",
+        "Cool, right?",
+        "Can you say it with me?",
+        "Let's keep exploring!",
+    ),
+}
+
+CLOSINGS: dict[Style, tuple[str, ...]] = {
+    Style.FRIENDLY: (
+        "And that's a first look at {about}.",
+        "Now you know a little more. Thanks for listening.",
+        "That's all for now.",
+        "What would you like to know next?",
+        "Thanks for listening.",
+    ),
+    Style.HUMOROUS: (
+        "Class dismissed, no running.",
+        "And that's my cue to leave before someone asks a question.",
+        "Thank you, I'll be here all week.",
+        "That's it. You may now feel clever.",
+        "Now go and be unbearable about it at dinner.",
+        "The end. Well, until the sequel.",
+    ),
+    Style.SERIOUS: (
+        "That concludes this report.",
+        "Those are the essentials.",
+        "Thank you for your attention.",
+        "That is the short version.",
+    ),
+    Style.DRAMATIC: (
+        "And now, you know.",
+        "Remember this moment.",
+        "The rest is up to you.",
+        "This is only the beginning.",
+    ),
+    Style.CALM: (
+        "And that is enough for now.",
+        "Sleep well.",
+        "Let the thought drift away.",
+        "Stay as long as you like.",
+    ),
+    Style.KIDS: (
+        "Great exploring, everyone!",
+        "See you on the next adventure!",
+        "Now you can tell your friends!",
+        "Bye for now, explorers!",
+    ),
+}
+
+WITHOUT_FACTS: tuple[str, ...] = (
+    "I have no sources on this one, so I won't pretend to know.",
+    "You know this subject far better than I do.",
+    "So let the pictures do the talking for a moment.",
+    "What comes to mind first when you hear those words?",
+    "Maybe it's a person, maybe a place, maybe an idea.",
+    "Whatever it is, it was worth making a film about.",
+    "Every good story starts with a name, and now we have one.",
+    "Add a few facts of your own, and I'll gladly tell them.",
+    "Until then, let's enjoy the view together.",
+    "If you already know it, you're one step ahead of me.",
+    "And if you don't, now is a fine time to be curious.",
+    "Who would you like to show this to?",
+)
+"""For topics that no source knows: they say so, and claim nothing."""
+
+PARTIAL: tuple[str, ...] = (
+    "Let's take the words one at a time.",
+    "A good way in is through its words.",
+)
+"""Before facts on the single words of a compound that no source knows."""
+
+STAGES: dict[Style, str] = {
+    Style.FRIENDLY: "Bright, clear pictures of {scene}.",
+    Style.HUMOROUS: "Colourful, playful pictures of {scene}.",
+    Style.SERIOUS: "Clean, sober pictures of {scene}.",
+    Style.DRAMATIC: "Dark, cinematic pictures of {scene}.",
+    Style.CALM: "Soft, slow pictures of {scene}.",
+    Style.KIDS: "Big, cheerful pictures of {scene}.",
+}

@@ -1,0 +1,1 @@
+"""Control-plane nodes that only tests use."""

@@ -1,0 +1,1 @@
+"""Painted backgrounds, one family a file; `catalogue.py` names them all."""

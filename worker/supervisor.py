@@ -1,0 +1,278 @@
+"""The supervisor: hands claimed runs to slots, keeps their leases, hears cancels, drains. It never runs a task itself.
+
+It imports no model code; whatever a task does, this loop stays alive to renew, to kill and to record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from schemas.outcome import Failed, Outcome, TaskFailure
+from schemas.states import FailureKind
+from worker.attempt import Attempt
+from worker.ledger import Claim, Ledger, LedgerDown, LedgerRefused
+from worker.manifest import Advertiser
+from worker.memory import MemoryBudget
+from worker.objects import ObjectsFailed, ObjectStore, media_refs
+from worker.publish import Publisher
+from worker.settings import Timing
+from worker.settle import Settlement
+from worker.slot import Limits, Slot
+
+log = structlog.get_logger()
+FENCE_RATIO = 0.8  # of the lease: without a renewal for so long, say nothing more. Source: RELIABILITY 4.4
+
+
+class Supervisor:
+    """The attempts of one worker process and the slots they run in."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        store: ObjectStore,
+        publisher: Publisher,
+        advertiser: Advertiser,
+        slots: Sequence[Slot],
+        memory: MemoryBudget,
+        queues: tuple[str, ...],
+        timing: Timing,
+        folder: Path,
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._publisher = publisher
+        self._advertiser = advertiser
+        self._memory = memory
+        self._queues = queues
+        self._timing = timing
+        self._folder = folder
+        self._slots = list(slots)
+        self._free: asyncio.LifoQueue[Slot] = asyncio.LifoQueue()  # the warmest first
+        self._attempts: dict[tuple[str, str], Attempt] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._settlement = Settlement(
+            ledger=ledger, store=store, publisher=publisher, time_scale=timing.time_scale
+        )
+        self._freed = asyncio.Event()
+        self.draining = False
+        self.claimed_at = time.monotonic()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a slot is free now. Thread-safe."""
+        return not self.draining and not self._free.empty()
+
+    async def start(self) -> None:
+        """Warm every slot; a slot is free once its child has described itself."""
+        for slot in self._slots:
+            self._spawn(self._warm(slot))
+
+    async def take(self, job_id: str, node_path: str) -> bool:
+        """Try to claim a run for a free slot; waits for a slot, not for the work. Returns whether it was claimed."""
+        slot = await self._free.get()
+        claim = None
+        try:
+            if not self.draining:
+                claim = await self._ledger.claim(job_id, node_path, queues=self._queues)
+        except LedgerDown as error:
+            log.warning("claim.ledger_down", error=str(error))
+        finally:
+            if claim is None:
+                self._release(slot)
+        if claim is None:
+            return False
+        self.claimed_at = time.monotonic()
+        self._spawn(self._run(slot, claim))
+        return True
+
+    def cancel(self, job_id: str) -> None:
+        """Stop the live attempts of a cancelled job."""
+        for attempt in self._attempts.values():
+            if attempt.claim.job_id == job_id:
+                attempt.end("cancelled")
+
+    async def renew_forever(self) -> None:
+        """Renew all live claims in one statement; stop what is lost or cancelled."""
+        while True:
+            await asyncio.sleep(self._timing.scaled("renew_s"))
+            live = list(self._attempts.values())
+            if not live:
+                continue
+            try:
+                answer = await self._ledger.renew([(attempt.claim, attempt.ticker.progress) for attempt in live])
+            except LedgerDown as error:
+                log.warning("lease.ledger_down", error=str(error), live=len(live))
+                continue
+            for attempt in live:
+                claim = attempt.claim
+                cancel = answer.get((*claim.key, claim.epoch))
+                if cancel is None:
+                    attempt.end("lost")
+                else:
+                    attempt.renewed_at = time.monotonic()
+                    if cancel:
+                        attempt.end("cancelled")
+
+    async def pull_forever(self, *, redis_is_up: asyncio.Event | None = None) -> None:
+        """Look for ready runs without a doorbell: every 5 s, and after each freed slot while Redis is away."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._next_pull(redis_is_up), self._timing.scaled("pull_s"))
+            self._freed.clear()
+            if self.has_room:
+                await self._pull()
+
+    async def describe_forever(self) -> None:
+        """Look again at what this machine can do, whenever a slot is free."""
+        while True:
+            await asyncio.sleep(self._timing.scaled("describe_s"))
+            if not self.has_room:
+                continue
+            slot = self._free.get_nowait()
+            try:
+                await slot.describe()
+            except RuntimeError as error:
+                log.error("child.did_not_start", error=str(error)[-1000:])
+            finally:
+                self._release(slot)
+
+    def stuck(self) -> bool:
+        """Say whether nothing was claimed for a minute although runs were ready and a slot free."""
+        return self.has_room and time.monotonic() - self.claimed_at > self._timing.scaled("watchdog_s")
+
+    async def drain(self) -> None:
+        """Take nothing new; let runs finish that can within the budget, give the others back, stop the children."""
+        self.draining = True
+        ends_at = time.monotonic() + self._timing.scaled("drain_budget_s")
+        log.info("worker.draining", live=len(self._attempts))
+        patience = time.monotonic() + min(2.0, self._timing.scaled("drain_budget_s"))
+        while self._attempts:
+            now = time.monotonic()
+            for attempt in list(self._attempts.values()):
+                eta_s = attempt.ticker.eta_s()
+                hopeless = now > patience and (eta_s is None or now + eta_s > ends_at)
+                if hopeless or now > ends_at:
+                    attempt.end("released")
+            await asyncio.sleep(0.02)
+        await asyncio.gather(*(slot.drop("drained") for slot in self._slots))
+
+    def give_back(self) -> None:
+        """Give every live run back at once: the second signal."""
+        for attempt in self._attempts.values():
+            attempt.end("released")
+
+    async def _next_pull(self, redis_is_up: asyncio.Event | None) -> None:
+        while True:
+            await self._freed.wait()
+            if redis_is_up is not None and not redis_is_up.is_set():
+                return
+            self._freed.clear()
+
+    async def _pull(self) -> None:
+        try:
+            found = await self._ledger.ready(
+                queues=self._queues, stale_s=self._timing.scaled("stale_s"), count=self._free.qsize()
+            )
+        except LedgerDown:
+            self.claimed_at = time.monotonic()
+            return
+        if not found:
+            self.claimed_at = time.monotonic()
+        for job_id, node_path in found:
+            if self.has_room:
+                await self.take(job_id, node_path)
+
+    async def _run(self, slot: Slot, claim: Claim) -> None:
+        folder = self._folder / f"{slot.name}-run"
+        attempt = Attempt(
+            claim,
+            folder=folder,
+            ledger=self._ledger,
+            publisher=self._publisher,
+            fence_s=self._timing.scaled("lease_s") * FENCE_RATIO,
+        )
+        self._attempts[claim.key] = attempt
+        with structlog.contextvars.bound_contextvars(
+            job_id=claim.job_id, node_path=claim.node_path, task=claim.task, attempt=claim.attempt
+        ):
+            try:
+                running = [{"type": "node.running", "body": claim.body}]
+                self._publisher.events(claim.job_id, node=claim.node_path, last_seq=claim.seq, events=running)
+                log.info("attempt.started", slot=slot.name)
+                outcome = await self._work(slot, attempt)
+                attempt.ticker.close()
+                await self._settlement.settle(attempt, outcome)
+                seconds = round(time.monotonic() - attempt.began_at, 3)
+                log.info("attempt.ended", outcome=outcome.type, reason=attempt.reason, seconds=seconds)
+            except LedgerRefused as error:
+                log.error("attempt.not_recordable", error=str(error))
+            except Exception:  # the lease lapses and the run is tried elsewhere
+                log.exception("attempt.lost")
+                await slot.drop("supervisor_error")
+            finally:
+                if self._attempts.get(claim.key) is attempt:
+                    del self._attempts[claim.key]
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                await self._warm(slot)
+
+    async def _work(self, slot: Slot, attempt: Attempt) -> Outcome:
+        claim = attempt.claim
+        facts = self._advertiser.facts(claim.task)
+        attempt.workdir.mkdir(parents=True)
+        try:
+            inputs = claim.inputs
+            if next(media_refs(inputs), None) is not None:
+                inputs = await asyncio.to_thread(
+                    self._store.fetch, inputs, owner_id=claim.owner_id, folder=attempt.folder / "inputs"
+                )
+        except ObjectsFailed as error:
+            return Failed(failure=error.failure)
+        if not self._memory.can_ever(facts.memory_gib):
+            message = f"the task needs {facts.memory_gib:g} GiB, this worker may use {self._memory.total_gib:.1f} GiB"
+            return Failed(failure=TaskFailure(
+                kind=FailureKind.CAPACITY, code="not_enough_memory", message=message,
+                hint="run it on a larger machine, or ask for a smaller resolution"))  # fmt: skip
+        limits = Limits(
+            run_s=claim.timeout_s,
+            idle_s=facts.idle_timeout_s,
+            answer_grace_s=self._timing.scaled("answer_grace_s"),
+            cancel_grace_s=self._timing.scaled("cancel_grace_s"),
+        )
+        async with self._memory.lent(facts.memory_gib):
+            return await slot.run(
+                attempt.order(inputs), limits=limits, on_message=attempt.hear, stop=attempt.stop
+            )
+
+    async def _warm(self, slot: Slot) -> None:
+        """Make a slot free once it has a live child; a child that cannot start is tried again, ever slower."""
+        pause_s = 0.5
+        while not self.draining:
+            try:
+                await slot.warm()
+                break
+            except RuntimeError as error:
+                log.error("child.did_not_start", slot=slot.name, error=str(error)[-2000:])
+                await asyncio.sleep(pause_s)
+                pause_s = min(30.0, pause_s * 2)
+        self._release(slot)
+
+    def _release(self, slot: Slot) -> None:
+        self._free.put_nowait(slot)
+        self._freed.set()
+        self.on_room()
+
+    def on_room(self) -> None:
+        """Called when a slot becomes free; the wiring rings the doorbells here."""
+
+    def _spawn(self, work) -> None:  # noqa: ANN001 - any coroutine
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
