@@ -75,10 +75,11 @@ class Addresses:
 class Services:
     """The embedded servers of one data folder; ports and passwords are kept in its `services.json`."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, must_be_free: bool = True) -> None:
+        """`must_be_free=False` only looks up the addresses of servers that run already."""
         data = data.resolve()
         data.mkdir(parents=True, exist_ok=True)
-        settings = _settings(data / "services.json")
+        settings = _settings(data / "services.json", must_be_free=must_be_free)
         port, secret = settings["ports"], settings["secrets"]
         logs = data / "logs"
         self.postgres = Postgres(
@@ -177,10 +178,12 @@ def make_buckets(addresses: Addresses) -> None:
             client.make_bucket(bucket_name=bucket)
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def _settings(path: Path, *, must_be_free: bool) -> dict[str, Any]:
     """Return ports and passwords: the kept ones, with a new port for each that someone else took meanwhile."""
     kept = json.loads(path.read_text()) if path.exists() else {"ports": {}, "secrets": {}}
     names = ["postgres", "valkey", *S3_PORTS]
+    if not must_be_free:
+        return kept
     settings = {
         "ports": ports.choose(names, remembered=kept["ports"]),
         "secrets": {

@@ -78,18 +78,24 @@ _DIRECTED = tuple(
             r"new (?:system )?instructions?\b|set your role)"
         ),
         r"(?:\W*\b(?:system|assistant|developer)\b\W*):\s",
-        r"disable\s+(?:\w+\s+){0,3}?(?:safety|validat\w+|checks?|auth\w*|sandbox|filters?|logging|"
-        r"firewall|limits?|guards?)\b",
+        (
+            r"disable\s+(?:\w+\s+){0,3}?(?:safety|validat\w+|checks?|auth\w*|sandbox|filters?|logging|"
+            r"firewall|limits?|guards?)\b"
+        ),
         # Against data.
         (
             rf"(?:delete|drop|erase|wipe|destroy|truncate|remove|purge|format|encrypt|overwrite|corrupt|"
             rf"nuke)\s+(?:{_OWN}\s+)+(?:\S+\s+){{0,3}}?"
             rf"{_DATA}\b"
         ),
-        rf"(?:delete|drop|erase|wipe|destroy|truncate|remove|purge|format|encrypt|corrupt|"
-        rf"nuke)\s+(?:everything|{_DATA})\s*[.!]*$",
-        r"(?:drop|truncate|alter)\s+(?:table|database|schema)\b|delete\s+from\s+\w+|"
-        r"insert\s+into\s+\w+|update\s+\w+\s+set\b",
+        (
+            rf"(?:delete|drop|erase|wipe|destroy|truncate|remove|purge|format|encrypt|corrupt|"
+            rf"nuke)\s+(?:everything|{_DATA})\s*[.!]*$"
+        ),
+        (
+            r"(?:drop|truncate|alter)\s+(?:table|database|schema)\b|delete\s+from\s+\w+|"
+            r"insert\s+into\s+\w+|update\s+\w+\s+set\b"
+        ),
         (
             r"(?:lösche?|zerstöre|überschreibe)\s+(?:alle|meine|die|den|das|deine|"
             r"sämtliche)\s+(?:\w+\s+)?(?:dateien|daten\w*|"
@@ -105,8 +111,10 @@ _DIRECTED = tuple(
             r"le)\s+(?:\w+\s+){0,2}?(?:fichiers|données|bases?|"
             r"tables|profils|vidéos|utilisateurs)\b"
         ),
-        r"shut\s*down\s+(?:the|all|every|this|your)\b|kill\s+(?:the|all|every)\s+(?:process|worker|"
-        r"server|job|container)\w*",
+        (
+            r"shut\s*down\s+(?:the|all|every|this|your)\b|kill\s+(?:the|all|every)\s+(?:process|worker|"
+            r"server|job|container)\w*"
+        ),
         # Against secrets.
         (
             rf"(?:reveal|print|show|tell|give|leak|dump|expose|exfiltrate|steal|send|upload|post|email|"
@@ -156,8 +164,10 @@ _ANYWHERE = tuple(
             r"\{\{.*\}\}|\$\{[^}]*\}|<\|[^|]*\|>"
             r"|\[/?INST\]|<</?SYS>>|###\s*(?:system|instruction)"
         ),
-        r"__import__|os\.system|subprocess\.|eval\(|exec\(|'\s*(?:or|and)\s+'?1'?\s*=\s*'?1|"
-        r";\s*drop\s+table|union\s+select\b",
+        (
+            r"__import__|os\.system|subprocess\.|eval\(|exec\(|'\s*(?:or|and)\s+'?1'?\s*=\s*'?1|"
+            r";\s*drop\s+table|union\s+select\b"
+        ),
         r"\|\s*(?:ba)?sh\b|rm\s+-rf\s+[/~*.]|>\s*/dev/|/etc/(?:passwd|shadow)|169\.254\.169\.254",
     )
 )

@@ -74,15 +74,16 @@ class Advertiser:
 
     async def advertise(self, *, changed: bool) -> None:
         """Write the manifest to Redis and to the worker row; either may be down."""
-        manifest = {**self._about, "boot": self._boot, "queues": self._queues, "python": self.tasks}
+        manifest = {"tasks": self.tasks, "queues": {name: self.facts(name).queue for name in self.tasks}}
+        alive = {**self._about, "boot": self._boot, **manifest}
         try:
-            await self._redis.set(MANIFEST.format(boot=self._boot), orjson.dumps(manifest), ex=MANIFEST_TTL_S)
+            await self._redis.set(MANIFEST.format(boot=self._boot), orjson.dumps(alive), ex=MANIFEST_TTL_S)
             if changed:
                 await self._redis.publish(MANIFEST_CHANGED, self._boot)
         except (RedisError, OSError, TimeoutError):
             log.debug("manifest.redis_down")
         try:
-            await self._ledger.register(**self._about, queues=self._queues, manifest={"python": self.tasks})
+            await self._ledger.register(**self._about, queues=self._queues, manifest=manifest)
         except LedgerDown:
             log.debug("manifest.ledger_down")
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
 import structlog
@@ -121,7 +121,7 @@ class Supervisor:
                     if cancel:
                         attempt.end("cancelled")
 
-    async def pull_forever(self, *, redis_is_up: asyncio.Event | None = None) -> None:
+    async def pull_forever(self, *, redis_is_up: Callable[[], bool]) -> None:
         """Look for ready runs without a doorbell: every 5 s, and after each freed slot while Redis is away."""
         while True:
             with contextlib.suppress(TimeoutError):
@@ -169,10 +169,10 @@ class Supervisor:
         for attempt in self._attempts.values():
             attempt.end("released")
 
-    async def _next_pull(self, redis_is_up: asyncio.Event | None) -> None:
+    async def _next_pull(self, redis_is_up: Callable[[], bool]) -> None:
         while True:
             await self._freed.wait()
-            if redis_is_up is not None and not redis_is_up.is_set():
+            if not redis_is_up():
                 return
             self._freed.clear()
 
@@ -272,7 +272,7 @@ class Supervisor:
     def on_room(self) -> None:
         """Called when a slot becomes free; the wiring rings the doorbells here."""
 
-    def _spawn(self, work) -> None:  # noqa: ANN001 - any coroutine
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -23,6 +23,9 @@ KEPT_SHARE = 0.7
 ORDER_SHARE = 0.8
 """Share of the kept content words that must come in the fact's order: swapped roles reverse the meaning."""
 
+NEW_PAIRS = 3
+"""How many pairs of neighbouring words may be new: a model that only leaves out makes one where it cuts."""
+
 REPEAT_OVERLAP = 0.75
 
 _NEGATION = re.compile(
@@ -69,6 +72,8 @@ def faults(
         found.append("off_topic")
     if [each for each in said if each not in given and each not in allowed]:
         found.append("adds")
+    if count_words(sentence) > count_words(fact) or len(_pairs(sentence) - _pairs(fact)) > NEW_PAIRS:
+        found.append("pads")
     if numbers(sentence) != numbers(fact):
         found.append("numbers")
     if len(_NEGATION.findall(sentence.lower())) != len(_NEGATION.findall(fact.lower())):
@@ -85,6 +90,11 @@ def faults(
     if _names(sentence) - _names(fact) - {each.capitalize() for each in allowed} and "adds" not in found:
         found.append("names")
     return found
+
+
+def _pairs(sentence: str) -> set[tuple[str, str]]:
+    lowered = [word.lower() for word in words(sentence)]
+    return set(zip(lowered, lowered[1:], strict=False))
 
 
 def _stutters(sentence: str) -> bool:

@@ -21,7 +21,13 @@ ROUNDS = 2
 MODEL_TIME_S = 6.0
 """After this long the remaining facts keep the composer's wording, so that a busy machine is late, not stuck."""
 
+WORTH_SHORTENING_WORDS = 12
+"""A shorter fact is easy to say as it is; the model is asked about the longer ones only."""
+
 COMPOSER_NAME = "rule-based composer"
+UNSEEN = frozenset("general world body object area surface part energy matter thing material product group".split())
+"""Nouns that name a thing which no picture shows."""
+
 Reword = Callable[..., str]
 _LOG = logging.getLogger(__name__)
 
@@ -63,7 +69,7 @@ def _reword(lines: list[Line], topic: Topic, reword: Reword) -> tuple[list[Line]
     result = list(lines)
     worded = 0
     for index, line in enumerate(lines):
-        if not line.source or line.source == USER_SOURCE:
+        if not line.source or line.source == USER_SOURCE or line.words < WORTH_SHORTENING_WORDS:
             continue
         others = tuple(each.text for at, each in enumerate(result) if at != index)
         for seed in range(1, ROUNDS + 1):
@@ -71,7 +77,7 @@ def _reword(lines: list[Line], topic: Topic, reword: Reword) -> tuple[list[Line]
                 return result, worded
             said = trimmed(reword(line.text, seed=seed))
             wrong = faults(said, fact=line.text, allowed=topic.stems, others=others) if said else ["unfinished"]
-            if not wrong and line.words - 4 <= count_words(said) <= line.words + 2:
+            if not wrong and said != line.text and line.words - 4 <= count_words(said):
                 result[index] = reworded(line, said)
                 worded += 1
                 break
@@ -86,7 +92,7 @@ def _visible(lines: list[Line], topic: Topic) -> list[str]:
     for line in lines:
         for word in words(line.text.lower()) if line.source else ():
             noun = singulars(word)[-1]
-            if len(noun) > 3 and noun not in own and word not in seen and nouns.is_thing(noun):
+            if len(noun) > 3 and noun not in own | UNSEEN and word not in seen and nouns.is_thing(noun):
                 seen.append(word)
     return seen
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,20 +32,12 @@ _EXAMPLES = (
         "Paper is a thin sheet of material produced by processing plant fibres in water.",
     ),
 )
-_GLUE = "a an the and or of in on at to by with for from that which is are was were it its they".split()
-
-
-def spoken_schema(fact: str) -> dict[str, Any]:
-    """Return the JSON schema of an answer: a sentence made of the fact's own words and small words, nothing else."""
-    own = [re.sub(r"[.,;:!?]+$", "", word) for word in fact.split()]
-    vocabulary = list(dict.fromkeys([own[0], *own[1:], *(word for word in _GLUE if word not in own)]))
-    one = "|".join(re.escape(word).replace("\\-", "-").replace("\\'", "'") for word in vocabulary)
-    return {
-        "type": "object",
-        "properties": {"sentence": {"type": "string", "pattern": f"^({re.escape(own[0])})(,? ({one})){{3,28}}\\.$"}},
-        "required": ["sentence"],
-        "additionalProperties": False,
-    }
+_SCHEMA = {
+    "type": "object",
+    "properties": {"sentence": {"type": "string", "minLength": 12, "maxLength": 220}},
+    "required": ["sentence"],
+    "additionalProperties": False,
+}
 
 
 def model_file() -> Path | None:
@@ -90,14 +81,14 @@ def shorten(fact: str, *, seed: int) -> str:
     answer = _server().handle_chat_completions(
         {
             "messages": [*messages, {"role": "user", "content": fact}],
-            "temperature": TEMPERATURE + 0.2 * (seed - 1),
+            "temperature": TEMPERATURE,
             "repeat_penalty": REPEAT_PENALTY,
             "seed": seed,
             "max_tokens": MOST_TOKENS,
             "cache_prompt": True,
             "response_format": {
                 "type": "json_schema",
-                "json_schema": {"name": "spoken", "schema": spoken_schema(fact)},
+                "json_schema": {"name": "spoken", "schema": _SCHEMA},
             },
         }
     )

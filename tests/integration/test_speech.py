@@ -29,8 +29,8 @@ TEXTS = (
     "as 4 million suns. Don't worry: it is 26,000 light-years away."),
     ("Coffee keeps you awake because it blocks the signal that tells your brain it is tired. The first cup of the day "
     "works best about 90 minutes after you wake up. After 5 hours, half of it is still in your blood."),
-    ("The lighthouse stood alone on the cliff. Every night its lamp swept across the sea, and every sailor knew what it "
-    "meant: home is close, but the rocks are closer. \"Keep to the left,\" the old keeper used to say."),
+    ("The lighthouse stood alone on the cliff. Every night its lamp swept across the sea, and every sailor knew what "
+    "it meant: home is close, but the rocks are closer. \"Keep to the left,\" the old keeper used to say."),
 )  # fmt: skip
 HARD = 'Dr. Smith flew 300 km/h at -20°C in 1999 & paid $5.20; "well-known" GPUs of the U.S. weigh 5kg (about 50%).'
 

@@ -6,6 +6,7 @@ It knows pipes and JSON lines, nothing of Piper's code (GPL): `piper_server.py` 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -65,7 +66,6 @@ class PiperVoice:
     """A Piper voice in its own process. Safe for several threads: they take turns."""
 
     name = "piper:joe"
-    timing = "aligned"
 
     def __init__(self, command: list[str]) -> None:
         self._command = command
@@ -92,23 +92,7 @@ class PiperVoice:
             "seed": seed,
         }
         with self._lock:
-            for attempt in (1, 2):
-                try:
-                    head, payload = self._ask(json.dumps(request).encode() + b"\n", check)
-                    break
-                except ServerDied as error:
-                    tail = self._error_tail()
-                    self.close()
-                    if attempt == 2:
-                        raise TaskError(
-                            "voice_failed",
-                            f"the voice process {error}",
-                            kind=FailureKind.CRASH,
-                            detail=tail,
-                        ) from error
-                except BaseException:  # cancelled or timed out: its late answer must not meet the next request
-                    self.close()
-                    raise
+            head, payload = self._answer(json.dumps(request).encode() + b"\n", check, tries=2)
         rate_hz = int(head["rate_hz"])
         phonemes = timed_phonemes(head["phonemes"], rate_hz=rate_hz, start_s=0.0)
         frame_s = head["hop"] / rate_hz
@@ -131,10 +115,23 @@ class PiperVoice:
             process.wait()
         for pipe in (process.stdin, process.stdout, self._errors):
             if pipe is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
+
+    def _answer(self, line: bytes, check: Check, *, tries: int) -> tuple[dict[str, Any], bytes]:
+        try:
+            return self._ask(line, check)
+        except ServerDied as error:
+            tail = self._error_tail()
+            self.close()
+            if tries == 1:
+                raise TaskError(
+                    "voice_failed", f"the voice process {error}", kind=FailureKind.CRASH, detail=tail
+                ) from error
+        except BaseException:  # cancelled or timed out: its late answer must not meet the next request
+            self.close()
+            raise
+        return self._answer(line, check, tries=tries - 1)
 
     def _ask(self, line: bytes, check: Check) -> tuple[dict[str, Any], bytes]:
         process = self._running(check)

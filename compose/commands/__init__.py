@@ -1,0 +1,1 @@
+"""The commands of `reelgraph`, one family a file."""

@@ -1,0 +1,157 @@
+// The page: lists recent jobs by REST, attaches the WebSocket, submits goals.
+
+import * as api from "./api.js";
+import { draw, el } from "./card.js";
+import { fromListItem, isEnded, needsRefresh, reduce } from "./reducer.js";
+import { openSocket } from "./socket.js";
+
+const $ = (id) => document.getElementById(id);
+const states = new Map(); // job id -> state
+const roots = new Map(); // job id -> element
+const uploads = { uris: [], pending: null };
+let cursor = null;
+
+const socket = openSocket({
+  onState(name) {
+    $("connection").textContent = name;
+    $("connection").className = `pill ${name}`;
+  },
+  onMessage(event) {
+    const before = states.get(event.jobId);
+    if (!before) return;
+    change(event.jobId, reduce(before, event));
+    if (needsRefresh(event)) refresh(event.jobId);
+  },
+});
+
+function change(jobId, state) {
+  if (states.get(jobId) === state && !roots.get(jobId).dataset.stale) return;
+  states.set(jobId, state);
+  const root = roots.get(jobId);
+  if (root.dataset.stale) return;
+  root.dataset.stale = "1"; // draw once a frame, however many events came
+  requestAnimationFrame(() => {
+    delete root.dataset.stale;
+    draw(root, states.get(jobId), actionsOf(jobId));
+  });
+}
+
+async function refresh(jobId) {
+  try {
+    const job = await api.getJob(jobId);
+    const known = states.get(jobId);
+    if (job.seq < known.seq) return;
+    change(jobId, { ...known, ...job, approvals: job.approvals.filter((each) => each.status === "open") });
+    if (isEnded(job)) socket.unwatch(jobId);
+  } catch (error) {
+    console.warn(error);
+  }
+}
+
+function add(state, { first = false } = {}) {
+  if (states.has(state.jobId)) return;
+  const root = el("article", { class: "card", id: `job-${state.jobId}`, "aria-label": state.title });
+  states.set(state.jobId, state);
+  roots.set(state.jobId, root);
+  first ? $("cards").prepend(root) : $("cards").append(root);
+  draw(root, state, actionsOf(state.jobId));
+  $("empty").hidden = true;
+  if (isEnded(state)) refresh(state.jobId);
+  if (!isEnded(state) || state.status === "failed") socket.watch(state.jobId, () => states.get(state.jobId).seq);
+}
+
+function actionsOf(jobId) {
+  const guarded = (work) => async (...args) => {
+    try {
+      await work(...args);
+    } catch (error) {
+      say(error);
+    }
+  };
+  return {
+    cancel: guarded(() => api.cancel(jobId)),
+    retry: guarded(async () => {
+      socket.watch(jobId, () => states.get(jobId).seq);
+      await api.retry(jobId);
+    }),
+    approve: guarded((open, decision, value) => api.approve(jobId, { node: open.node, questionHash: open.questionHash, decision, value })),
+    reuse: () => {
+      $("goal").value = states.get(jobId).goal ?? states.get(jobId).title;
+      $("goal").focus();
+    },
+  };
+}
+
+async function loadPage() {
+  const page = await api.listJobs(cursor);
+  for (const item of page.items) add(fromListItem(item));
+  cursor = page.next;
+  $("more").hidden = !cursor;
+  $("empty").hidden = states.size > 0;
+}
+
+function body() {
+  const constraints = {};
+  let goal = $("goal").value.trim();
+  if ($("duration").value) goal = `${goal.replace(/[.\s]+$/, "")}. Make it ${$("duration").value} seconds long.`;
+  if ($("resolution").value) goal = `${goal.replace(/[.\s]+$/, "")}. In ${$("resolution").value}.`;
+  if ($("approve").checked) goal = `${goal.replace(/[.\s]+$/, "")}. Let me approve the script first.`;
+  return { goal, requested_variant: $("variant").value || null, constraints, inputs: uploads.uris.length ? { images: uploads.uris } : {} };
+}
+
+function say(error) {
+  $("form-error").textContent = error instanceof api.ApiError ? error.text : String(error);
+  $("form-error").hidden = false;
+}
+
+$("submit").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  $("form-error").hidden = true;
+  $("go").disabled = true;
+  try {
+    await uploads.pending;
+    const wanted = body();
+    const { jobId, status } = await api.submit(wanted);
+    add(fromListItem({ jobId, status, title: wanted.goal, mode: "goal", variant: wanted.requested_variant, createdAt: new Date().toISOString() }), { first: true });
+    $("planned").hidden = true;
+  } catch (error) {
+    say(error);
+  } finally {
+    $("go").disabled = false;
+  }
+});
+
+$("plan").addEventListener("click", async () => {
+  $("form-error").hidden = true;
+  try {
+    const { graph, estimate, rationale } = await api.plan(body());
+    const rows = graph.nodes.map((node) => {
+      const quote = estimate.nodes.find((each) => each.node === node.id);
+      return el("tr", {}, el("td", {}, node.id), el("td", {}, node.task), el("td", {}, quote ? `${quote.p50_s.toFixed(1)} s` : ""));
+    });
+    $("planned").replaceChildren(el("p", {}, rationale),
+      el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "step"), el("th", {}, "task"), el("th", {}, "expected"))), el("tbody", {}, ...rows)));
+    $("planned").hidden = false;
+  } catch (error) {
+    say(error);
+  }
+});
+
+$("files").addEventListener("change", () => {
+  uploads.uris = [];
+  $("files-state").textContent = "checking";
+  uploads.pending = (async () => {
+    try {
+      for (const file of $("files").files) uploads.uris.push((await api.upload(file)).uri);
+      $("files-state").textContent = uploads.uris.length ? `${uploads.uris.length} ready` : "none";
+    } catch (error) {
+      $("files-state").textContent = "refused";
+      $("files").value = "";
+      uploads.uris = [];
+      say(error);
+    }
+  })();
+});
+
+$("more").addEventListener("click", () => loadPage().catch(say));
+loadPage().catch(say);

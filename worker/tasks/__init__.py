@@ -1,0 +1,1 @@
+"""The tasks of this project, one file each, discovered by folder."""
