@@ -63,9 +63,12 @@ def _run() -> int:
 
 
 def _try(arguments: argparse.Namespace) -> int:
+    from schemas.logs import configure_logs
     from worker.exec import BadInput, list_tasks, read_inputs, run_task
     from worker.registry import discover
 
+    os.environ.setdefault("REELGRAPH_LOG_LEVEL", "WARNING")  # the outcome says it all
+    configure_logs()
     from_environment = os.environ.get("REELGRAPH_WORKER_TASK_PACKAGES", "worker.tasks")
     packages = tuple(arguments.package or (part.strip() for part in from_environment.split(",") if part.strip()))
     registry = discover(*packages)

@@ -16,6 +16,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from schemas.contracts.table import contracts
@@ -27,6 +28,7 @@ from worker.failures import failure_of, invalid_params
 from worker.frames import BrokenFrame, pack, receive_frame
 from worker.registry import Registry, Task, discover
 
+MAX_RESULT_BYTES = 2**20  # values travel through rows and checkpoints; files do not
 OOM_SCORE = 900  # the kernel takes the child before the supervisor. Source: RELIABILITY 4.4
 
 
@@ -139,6 +141,15 @@ def _checked(task: Task, outputs: Any, context: TaskContext) -> Outcome:
             message=f"{task.name} did not return every output port",
             got=got,
             allowed=sorted(required),
+        )
+        return Failed(failure=failure, artifacts=kept)
+    outputs = clean_json(outputs, strict=False)
+    if len(orjson.dumps(outputs)) > MAX_RESULT_BYTES:
+        failure = TaskFailure(
+            kind=FailureKind.BUG,
+            code="result_too_big",
+            message=f"{task.name} returned more than {MAX_RESULT_BYTES} bytes of values",
+            hint="save big values as artifacts",
         )
         return Failed(failure=failure, artifacts=kept)
     return Succeeded(outputs=outputs, artifacts=kept)

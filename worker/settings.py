@@ -56,8 +56,6 @@ class WorkerSettings(BaseSettings):
     memory_gib: float | None = Field(default=None, description="Declared memory all slots may use; default 90 % of it.")
     child_rss_gib: float = Field(default=3.0, description="A child above this resident size is replaced.")
     child_tasks: int = Field(default=200, ge=1, description="A child is replaced after this many tasks.")
-    log_format: str = Field(default="console", pattern="^(console|json)$")
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     timing: Timing = Field(default_factory=Timing)
 
     @field_validator("queues", "devices", "task_packages", mode="before")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from graphs.writing.brief import Brief, Style
 from graphs.writing.facts.select import Fact
-from graphs.writing.lines import CLOSINGS, LINKS, OPENERS, PARTIAL, STAGES, WITHOUT_FACTS
+from graphs.writing.lines import CLOSINGS, GREETING, LINKS, OPENERS, PARTIAL, STAGES, WITHOUT_FACTS
 from graphs.writing.sentences import capitalised, count_words, split_sentences
 from graphs.writing.topic import Topic
 
@@ -70,7 +70,7 @@ def _attempt(brief: Brief, topic: Topic, facts: list[Fact], dice: random.Random)
     if target < 16:
         return [Line(min((_said(text, topic) for text in _openers(brief.style, topic)), key=count_words))]
     if not facts:
-        return _without_facts(target, opener, closing, dice)
+        return _without_facts(target, opener, closing, dice, greeting=topic.is_greeting)
     links = _links(brief.style, target, dice)
     extra = [dice.choice(PARTIAL)] if topic.partial else []
     fixed = [opener, *extra, *links, closing]
@@ -117,10 +117,10 @@ def _fill(facts: list[Fact], room: int, dice: random.Random) -> list[Line]:
     return [line for _, line in sorted((*chosen, *picked), key=lambda pair: pair[0])]
 
 
-def _without_facts(target: int, opener: str, closing: str, dice: random.Random) -> list[Line]:
+def _without_facts(target: int, opener: str, closing: str, dice: random.Random, *, greeting: bool) -> list[Line]:
     """Return an honest script for a topic that no source knows."""
-    lines = [opener, WITHOUT_FACTS[0]]
-    rest = list(WITHOUT_FACTS[1:])
+    lines = [opener] if greeting else [opener, WITHOUT_FACTS[0]]
+    rest = list(GREETING if greeting else WITHOUT_FACTS[1:])
     dice.shuffle(rest)
     room = target - count_words(closing)
     for text in rest:
@@ -165,6 +165,8 @@ def _lines_of(facts: list[Fact]) -> list[Line]:
 
 def _openers(style: Style, topic: Topic) -> list[str]:
     """Return the openers that the phrase fits: `how volcanoes erupt` follows `about`, but not `meet`."""
+    if topic.is_greeting:
+        return ["{About}!"]
     clause = re.match(r"(?:how|why|what|when|where|who|whether)\b", topic.phrase, re.IGNORECASE)
     return [text for text in OPENERS[style] if not clause or re.search(r"(?:about|at|consider|: )\W*\{about\}", text)]
 

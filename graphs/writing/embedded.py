@@ -25,7 +25,10 @@ WORTH_SHORTENING_WORDS = 12
 """A shorter fact is easy to say as it is; the model is asked about the longer ones only."""
 
 COMPOSER_NAME = "rule-based composer"
-UNSEEN = frozenset("general world body object area surface part energy matter thing material product group".split())
+UNSEEN = frozenset(
+    """general world body object area surface part energy matter thing material product group someone person trail major sweet temporary permanent staple
+    base starter anniversary system term form type kind state mass body matter""".split()
+)
 """Nouns that name a thing which no picture shows."""
 
 Reword = Callable[..., str]
@@ -48,7 +51,7 @@ def _draft(brief: Brief, reword: Reword | None, model_name: str) -> Draft:
     nouns, articles = wordnet(), encyclopedia()
     topic = find_topic(brief.topic, f"{brief.topic} {brief.goal}", articles=articles, nouns=nouns)
     given = user_facts(brief)
-    found = Library(articles, nouns).facts(topic, wanted_words=brief.target_words)
+    found = [] if topic.is_greeting else Library(articles, nouns).facts(topic, wanted_words=brief.target_words)
     facts = [*given, *(Fact(fact.forms, fact.source, fact.score, fact.order + len(given)) for fact in found)]
     lines = compose(brief, topic, facts)
     lines, worded = _reword(lines, topic, reword) if reword else (lines, 0)
@@ -108,7 +111,7 @@ def _note(brief: Brief, topic: Topic, lines: list[Line], worded: int) -> str:
     parts: list[str] = []
     if not brief.is_english:
         parts.append(f"The embedded writer knows English only, so this is not in {brief.language!r}.")
-    if not facts:
+    if not facts and not topic.is_greeting:
         parts.append("No packaged source knows this topic: add your own facts to the goal.")
     elif topic.partial:
         parts.append("No packaged source knows this topic as a whole, only its words.")

@@ -74,6 +74,20 @@ class Encyclopedia:
         """Return the articles with this name or alias."""
         return self._by_name.get(name.lower(), [])
 
+    def kin(self, noun: str) -> list[Article]:
+        """Return articles on what a noun derives from: `pirate` finds Piracy, whose lead speaks of pirates."""
+        root = noun.lower()[:-2]
+        if len(root) < 4:
+            return []
+        spoken_of = re.compile(rf"\b{re.escape(noun.lower())}s?\b")
+        return [
+            article
+            for article in self.articles
+            if article.title.lower().startswith(root)
+            and " " not in article.title
+            and spoken_of.search(article.lead.lower())
+        ]
+
     def mentions(self, phrase: str, *, limit: int = 60) -> list[tuple[Article, str]]:
         """Return (article, sentence) for sentences holding the phrase or its plural as whole words."""
         from bisect import bisect_right

@@ -48,7 +48,7 @@ OPENERS: dict[Style, tuple[str, ...]] = {
         "Hello, explorers! Let's find out about {about}.",
         "Are you curious? Let's look at {about}!",
         "Hi there! Today we're learning about {about}.",
-        "Put on your explorer hat. Here comes {about}!",
+        "Put on your explorer hat, and get ready for {about}!",
     ),
 }
 
@@ -155,6 +155,18 @@ WITHOUT_FACTS: tuple[str, ...] = (
     "Who would you like to show this to?",
 )
 """For topics that no source knows: they say so, and claim nothing."""
+
+GREETING: tuple[str, ...] = (
+    "This one is just for you.",
+    "Take a moment and enjoy it.",
+    "Here's to what comes next.",
+    "Let's make it a good one.",
+    "Smile, you're the star of this little film.",
+    "May it be the first of many good days.",
+    "We hope you like the pictures.",
+    "Come in, sit down, and feel at home.",
+)
+"""For a topic that is itself a greeting: wishes only."""
 
 PARTIAL: tuple[str, ...] = (
     "Let's take the words one at a time.",

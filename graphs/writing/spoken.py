@@ -37,6 +37,7 @@ _NAMES = re.compile(
     r"(?:, (?!which|who|where|is|are|was|were|has|have)(?:[^,;]{1,25}, )*(?:and|or) [^,;]{1,30})?(?:,(?= )|$)"
 )
 _OR_NAME = re.compile(r", or (?:simply |just )?(?:the |an? )?[\w'-]+(?: [\w'-]+)?, (?=(?:is|are|was|were|has|have)\b)")
+_OTHER_NAMES = re.compile(r"^((?:An? |The )?[^,]{2,40}),(?: [^,]{2,40},)* or [^,]{2,40}? (?=is |was )")
 _CLAUSE_WORDS = (
     r"which|where|who|whose|whom|whereas|while|although|though|but|including|such as|especially|particularly|notably"
     r"|typically|usually|often|with|making|allowing|causing|leading|resulting|enabling|giving|producing|creating|thus"
@@ -105,7 +106,7 @@ def spoken_forms(sentence: str) -> list[str]:
         sentence: one sentence of an encyclopedia, in English.
     """
     text = tidy(sentence)
-    text = _OR_NAME.sub(" ", _NAMES.sub("", text))
+    text = _OR_NAME.sub(" ", _OTHER_NAMES.sub(r"\1 ", _NAMES.sub("", text)))
     text = capitalised(_LEADING.sub("", text))
     if _UNSPEAKABLE.search(text) or _DEPENDENT.match(text) or text.count('"') % 2:
         return []

@@ -64,6 +64,13 @@ class Topic:
         return self.article is not None or self.sense is not None
 
     @property
+    def is_greeting(self) -> bool:
+        """Tell whether the topic is a wish to someone: `welcome our new employees`, `happy birthday to Anna`."""
+        return bool(
+            re.match(r"(?:welcome|happy|congratulations|congrats|thank|thanks|goodbye|merry)\b", self.phrase, re.I)
+        )
+
+    @property
     def stems(self) -> frozenset[str]:
         """The stems that put a sentence on topic."""
         return frozenset(content_stems(self.phrase)) | frozenset(content_stems(self.name))
@@ -133,7 +140,7 @@ def _look_up(
     for last in reversed(singulars(span[-1])):
         name = " ".join((*span[:-1], last))
         candidates = articles.named(name) or articles.named(" ".join(span))
-        article = choose_article(candidates, context)
+        article = choose_article(candidates or (articles.kin(name) if len(span) == 1 else []), context)
         sense = nouns.best_sense(name, context)
         if article is None and sense is not None:
             article = _synonym_article(sense, name, articles)

@@ -96,7 +96,7 @@ class WordNet:
         The definition comes first, then its parts. `subject` carries its own article.
         """
         said: list[str] = []
-        verb = "are" if _is_plural(subject) else "is"
+        verb = "are" if _is_plural(subject) else "was" if re.search(r"-\d{4}\)", sense.gloss) else "is"
         gloss = re.sub(r"^\([^)]*\)\s*", "", sense.gloss)
         name = subject.split()[-1][:5].lower()
         clauses = [tidy(clause).strip(" :,.") for clause in gloss.split(";")]
@@ -116,7 +116,10 @@ class WordNet:
         return said
 
     def _with_article(self, clause: str, sense: Sense, verb: str) -> str:
-        if re.match(r"(?:a|an|the|any|one|some|each|something|anything|two|three|many)\b", clause) or verb == "are":
+        if (
+            re.match(r"(?:a|an|the|any|one|some|someone|somebody|each|something|anything|two|three|many)\b", clause)
+            or verb == "are"
+        ):
             return clause
         countable = {"organism", "artifact", "person", "instrumentality", "device", "structure", "natural object"}
         if countable & set(self.ancestors(sense)):

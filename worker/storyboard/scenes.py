@@ -135,9 +135,10 @@ def _cut(group: list[Word]) -> int:
     span = max(0.1, group[-1].end_s - group[0].start_s)
 
     def cost(at: int) -> float:
-        pause = group[at - 1].text[-1] in ",;:—-"
+        stop, pause = group[at - 1].text[-1] in ".!?", group[at - 1].text[-1] in ",;:—-"
+        orphan = any(word.text[-1] in ".!?" for word in (*group[max(0, at - 3) : at - 1], *group[at : at + 2]))
         joint = group[at].text.lower() in {"and", "but", "while", "because", "so", "then", "until", "when", "where"}
-        return abs(group[at].start_s - middle) / span - (0.3 if pause else 0.15 if joint else 0.0)
+        return abs(group[at].start_s - middle) / span - (0.6 if stop else 0.3 if pause else 0.15 if joint else 0.0) + 0.5 * orphan
 
     return min(range(2, len(group) - 1), key=cost)
 

@@ -24,6 +24,8 @@ from graphs.writing.wordnet import SOURCE, WordNet
 USER_SOURCE = "user text"
 IDEAL_WORDS = 12
 ENOUGH_WORDS_RATIO = 1.6
+LONG_SCRIPT_WORDS = 90
+"""A shorter script takes one sentence at most from each neighbouring article, so that it stays on its topic."""
 
 _COMMAND = re.compile(
     r"^(?:please|can|could|would|make|create|generate|write|produce|render|explain|show|tell|give|use|add|include|keep|do"
@@ -93,7 +95,7 @@ class Library:
         found = _without_repeats(found)
         if _words_of(found) < wanted_words * ENOUGH_WORDS_RATIO or topic.focus:
             found = _without_repeats(found + self._mentions(topic))
-        if _words_of(found) < wanted_words * ENOUGH_WORDS_RATIO:
+        if _words_of(found) < wanted_words:
             found = _without_repeats(found + self._related(topic, wanted_words))
         return found
 
@@ -205,8 +207,13 @@ class Library:
             if not articles or _words_of(found) > wanted_words * 2:
                 continue
             sub = Topic(name, articles[0].name, articles[0], None, frozenset())
-            new = self._of_article(articles[0], sub, self.subject(sub), first=200 + 20 * len(found))
-            found += [Fact(fact.forms, fact.source, fact.score - 4.0, fact.order) for fact in new[:4]]
+            start = 200 + 20 * len(found)
+            new = [
+                Fact(fact.forms, fact.source, fact.score - 5.0, fact.order)
+                for fact in self._of_article(articles[0], sub, self.subject(sub), first=start)
+                if re.match(rf"(?:An? |The )?{re.escape(articles[0].name)}", fact.forms[-1], re.IGNORECASE)
+            ]
+            found += new[: 1 if wanted_words < LONG_SCRIPT_WORDS else 4]
         return found
 
 
