@@ -31,7 +31,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Work:
-    """A run to create: a node, or item `index` of a foreach."""
+    """A run to create: a node, or one item of a foreach; ports bound to the foreach's list get the item."""
 
     node: PlanNode
     path: str
@@ -70,16 +70,19 @@ class Board:
         for node in self.plan.nodes:
             if node.id not in announced or node.id in done or node.id in self.runs or node.id in self.empty:
                 continue
-            inputs = {port: value for port, binding in node.bindings().items() if (value := self.value(binding))
-                      is not None}  # fmt: skip
+            bound = {port: self.value(binding) for port, binding in node.bindings().items()}
+            inputs = {port: value for port, value in bound.items() if value is not None}
             if node.foreach is None:
                 work.append(Work(node, node.id, inputs))
                 continue
             items = self._items(node)
             if not items:
                 self.empty.add(node.id)
-            work += [Work(node, f"{node.id}#{index:04d}", {**inputs, "item": item, "index": index})
-                     for index, item in enumerate(items)]  # fmt: skip
+            each = [port for port, text in node.inputs.items() if text == node.foreach]
+            work += [
+                Work(node, f"{node.id}#{index:04d}", {**inputs, **dict.fromkeys(each, item)})
+                for index, item in enumerate(items)
+            ]
         return work
 
     def to_write(self, announced: dict[str, int], done: dict[str, int]) -> list[str]:

@@ -159,6 +159,7 @@ def running_worker(addresses: Addresses, *, log: Path, ready: bool = True, **set
         if ready:
             client = redis.Redis.from_url(addresses.redis_url)
             wait_for(lambda: client.keys(MANIFEST_PATTERN) or worker.process.poll() is not None, what="a manifest")
+            assert worker.process.poll() is None, log.read_text()[-4000:]
         yield worker
     finally:
         worker.stop()

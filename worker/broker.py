@@ -54,7 +54,7 @@ class _DoorbellConsumer(_RedisConsumer):
 
     broker: DoorbellBroker
 
-    def __next__(self):  # noqa: ANN204 - the signature is Dramatiq's
+    def __next__(self):
         bells = self.broker.bells
         self.timeout = 0  # the parent's own polling sleep
         if self.queue_name in self.broker.queues and not bells.open():
@@ -66,11 +66,11 @@ class _DoorbellConsumer(_RedisConsumer):
             bells.wait(self.queue_name)
         return message
 
-    def ack(self, message):  # noqa: ANN001, ANN201
+    def ack(self, message):
         super().ack(message)
         self.broker.bells.ring(self.queue_name)
 
-    def nack(self, message):  # noqa: ANN001, ANN201
+    def nack(self, message):
         super().nack(message)
         self.broker.bells.ring(self.queue_name)
 
@@ -111,7 +111,7 @@ class Intake:
                 log.warning("intake.failed", job_id=job_id, node_path=node_path, error=repr(error))
 
         # One actor name serves every queue: a message names its queue itself.
-        dramatiq.actor(run_node, actor_name=ACTOR, queue_name=queues[0], broker=self._broker, max_retries=0)
+        dramatiq.actor(run_node, actor_name=ACTOR, queue_name=queues[0], broker=self._broker)
         for queue in queues[1:]:
             self._broker.declare_queue(queue)
         self._worker = dramatiq.Worker(self._broker, queues=set(queues), worker_threads=len(queues))

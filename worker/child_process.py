@@ -59,7 +59,7 @@ class ChildProcess:
         folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         log = folder / "child.log"
-        with open(log, "ab") as out, theirs:
+        with open(log, "ab") as out, theirs:  # noqa: ASYNC230 - a local file, opened once a child
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "worker.child", str(theirs.fileno()), *packages,
                 stdin=asyncio.subprocess.DEVNULL,

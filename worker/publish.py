@@ -1,4 +1,4 @@
-"""What leaves the worker over Redis Pub/Sub: committed events, ticks, wake-ups. All of it may be lost; Postgres may not.
+"""What leaves the worker over Redis Pub/Sub: committed events, ticks, wake-ups. All of it may be lost.
 
 One background task sends in batches, so that no attempt waits for Redis.
 """

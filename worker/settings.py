@@ -1,4 +1,4 @@
-"""The settings of the worker process, from `REELGRAPH_WORKER_*`. Built by `__main__` and passed on; read nowhere else."""
+"""The settings of the worker process, from `REELGRAPH_WORKER_*`. Built by `__main__` and passed on."""
 
 from __future__ import annotations
 

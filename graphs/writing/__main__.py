@@ -1,4 +1,4 @@
-"""Prints a script and its sources for developers: `python -m graphs.writing "TOPIC" [--seconds 20] [--style humorous]`."""
+"""Prints a script and its sources for developers: `python -m graphs.writing "TOPIC" [--seconds 20] [--style STYLE]`."""
 
 from __future__ import annotations
 

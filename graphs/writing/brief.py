@@ -35,7 +35,7 @@ class Style(StrEnum):
 
 _STYLE_WORDS = {
     Style.KIDS: r"kids?|child(ren)?|toddlers?|(i'?m|i am|a) five|five[- ]year|eli5|school",
-    Style.HUMOROUS: r"humou?r\w*|funny|fun|jok\w+|comed\w+|comic\w*|playful\w*|witty|silly|quirky|light-?hearted|hilarious",
+    Style.HUMOROUS: r"humou?r\w*|funny|fun|jok\w+|comed\w+|comic\w*|playful\w*|witty|silly|quirky|light-?hearted",
     Style.DRAMATIC: r"dramatic\w*|epic|cinematic|thrill\w+|suspense\w*|trailer|heroic|intense",
     Style.CALM: r"calm\w*|relax\w*|sooth\w*|meditat\w*|gentle|sleepy|bedtime|peaceful|quiet",
     Style.SERIOUS: r"serious|formal|documentary|professional|academic|news|corporate|business|sober|neutral",

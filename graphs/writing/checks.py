@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from graphs.writing.sentences import (
     STOPWORDS,
@@ -29,14 +30,16 @@ NEW_PAIRS = 3
 REPEAT_OVERLAP = 0.75
 
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nothing|neither|nor|without|cannot|\w+n't|anything but|only|few|fewer|less|rarely|unlike)\b"
+    r"\b(?:not|no|never|none|nothing|neither|nor|without|cannot|\w+n't|anything but|only|few|fewer|less|rarely"
+    r"|unlike)\b"
 )
 _ODD = re.compile(
     r"[^\x20-\x7e\u00a0-\u024f\u2018\u2019\u201c\u201d\u2013\u2014]|[{}\[\]<>|\\^~*_#@=`]|https?:|\b\w+\.\w+\("
 )
 _LIST = re.compile(r"^\s*(?:[-*\u2022]|\d+[.)])\s|\n")
 _CHATTER = re.compile(
-    r"^(?:sure|here(?:'s| is) (?:the|a|your)|rewritten|sentence:|answer:|okay|certainly|as an ai|i am|i'm)|\b(?:assistant|prompt|rewrite|sentence)\b",
+    r"^(?:sure|here(?:'s| is) (?:the|a|your)|rewritten|sentence:|answer:|okay|certainly|as an ai|i am|i'm)"
+    r"|\b(?:assistant|prompt|rewrite|sentence)\b",
     re.IGNORECASE,
 )
 
@@ -94,12 +97,12 @@ def faults(
 
 def _pairs(sentence: str) -> set[tuple[str, str]]:
     lowered = [word.lower() for word in words(sentence)]
-    return set(zip(lowered, lowered[1:], strict=False))
+    return set(pairwise(lowered))
 
 
 def _stutters(sentence: str) -> bool:
     lowered = [word.lower() for word in words(sentence)]
-    return any(one == two for one, two in zip(lowered, lowered[1:], strict=False))
+    return any(one == two for one, two in pairwise(lowered))
 
 
 def _names(sentence: str) -> set[str]:

@@ -65,7 +65,7 @@ def _attempt(brief: Brief, topic: Topic, facts: list[Fact], dice: random.Random)
     target = brief.target_words
     opener, closing = (
         _said(dice.choice(_openers(brief.style, topic)), topic),
-        _said(dice.choice(CLOSINGS[brief.style]), topic),
+        _said(dice.choice(_closings(brief.style, topic)), topic),
     )
     if target < 16:
         return [Line(min((_said(text, topic) for text in _openers(brief.style, topic)), key=count_words))]
@@ -169,6 +169,10 @@ def _openers(style: Style, topic: Topic) -> list[str]:
         return ["{About}!"]
     clause = re.match(r"(?:how|why|what|when|where|who|whether)\b", topic.phrase, re.IGNORECASE)
     return [text for text in OPENERS[style] if not clause or re.search(r"(?:about|at|consider|: )\W*\{about\}", text)]
+
+
+def _closings(style: Style, topic: Topic) -> list[str]:
+    return [text for text in CLOSINGS[style] if not topic.is_greeting or "{about}" not in text]
 
 
 def _said(text: str, topic: Topic) -> str:

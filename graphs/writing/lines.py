@@ -1,6 +1,6 @@
 """The lines a script may hold besides its facts: openers, links, remarks, questions and closings for each style.
 
-None states a fact about the topic. `{about}` is the user's phrase (`black holes`, `why cats purr`), always after a word that takes it.
+None states a fact about the topic. `{about}` is the user's phrase (`black holes`, `why cats purr`),
 """
 
 from __future__ import annotations

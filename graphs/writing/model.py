@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def model_file() -> Path | None:
 
 @cache
 def _server() -> Any:
-    import xllamacpp
+    xllamacpp: Any = import_module("xllamacpp")
 
     path = model_file()
     if path is None:

@@ -115,4 +115,4 @@ def _chat_model(settings: ScriptSettings) -> ChatModel:
         return ChatOpenAI(**options, timeout=settings.timeout_s, max_retries=1)
     from langchain_anthropic import ChatAnthropic
 
-    return ChatAnthropic(**options, timeout=settings.timeout_s, max_retries=1, max_tokens=4096)
+    return ChatAnthropic(**options, timeout=settings.timeout_s, max_retries=1)

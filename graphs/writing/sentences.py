@@ -6,7 +6,8 @@ import re
 from functools import lru_cache
 
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Mt|No|vs|etc|approx|ca?|e\.g|i\.e|cf|Jr|Sr|Prof|Gen|Col|Capt|Lt|Inc|Ltd|Co|lit|b|d|r"
+    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Mt|No|vs|etc|approx|ca?|e\.g|i\.e|cf|Jr|Sr|Prof|Gen|Col|Capt|Lt|Inc|Ltd|Co"
+    r"|lit|b|d|r"
     r"|fl|[A-Z]\.[A-Z]|[a-z]\.[a-z]|Jan|Feb|Aug|Sept|Oct|Nov|Dec))\.$"
 )
 _END = re.compile(r"[.!?][\"'\u201d\u2019)]*(?=\s|$)")
@@ -21,7 +22,7 @@ STOPWORDS = frozenset(
     not now of off often on once one only onto or other our out over own per put quite rather really said same say see
     she should since so some something such than that the their them then there these they thing things this those
     though through thus to too toward towards two under until up upon us use used uses using usually very via was way we
-    well were what when where whether which while who whom whose why will with within without would yet you your""".split()
+    well were what when where whether which while who whom whose why will with within without would yet you your""".split()  # noqa: SIM905 (reads better)
 )
 """Words that carry no claim of their own; the checks let a model add them."""
 

@@ -15,13 +15,20 @@ MIN_WORDS = 5
 
 _VERB = re.compile(
     r"\b(is|are|was|were|be|has|have|had|can|could|may|might|will|would|must|do|does|did|became|becomes?|began|begins?"
-    r"|occurs?|forms?|formed|refers?|consists?|includes?|included|contains?|uses?|makes?|made|provides?|lives?|lived|grows?"
-    r"|comes?|came|runs?|ran|moves?|works?|helps?|allows?|causes?|caused|creates?|created|produces?|produced|carr(?:y|ies)"
-    r"|gives?|gave|takes?|took|feeds?|eats?|affects?|plays?|played|remains?|varies|vary|means?|depends?|deals?|describes?"
-    r"|predicts?|requires?|involves?|exists?|existed|represents?|shows?|appears?|appeared|originated?s?|evolved|lost|won"
-    r"|led|leads?|serves?|served|covers?|covered|spans?|lies|lie|stands?|stood|orbits?|rules?|ruled|wrote|writes?|invented"
-    r"|discovered|developed|develops?|built|builds?|holds?|held|gets?|got|seeks?|needs?|tends?|turns?|turned|rises?|rose"
-    r"|reaches|reach|reached|traps?|trapped|spends?|store|stores|release|releases|absorbs?|converts?|flows?|falls?|spread)\b"
+    r"|occurs?|forms?|formed|refers?|consists?|includes?|included|contains?|uses?|makes?|made|provides?|lives?"
+    r"|lived|grows?"
+    r"|comes?|came|runs?|ran|moves?|works?|helps?|allows?|causes?|caused|creates?|created|produces?|produced"
+    r"|carr(?:y|ies)"
+    r"|gives?|gave|takes?|took|feeds?|eats?|affects?|plays?|played|remains?|varies|vary|means?|depends?|deals?"
+    r"|describes?"
+    r"|predicts?|requires?|involves?|exists?|existed|represents?|shows?|appears?|appeared|originated?s?|evolved"
+    r"|lost|won"
+    r"|led|leads?|serves?|served|covers?|covered|spans?|lies|lie|stands?|stood|orbits?|rules?|ruled|wrote|writes?"
+    r"|invented"
+    r"|discovered|developed|develops?|built|builds?|holds?|held|gets?|got|seeks?|needs?|tends?|turns?|turned"
+    r"|rises?|rose"
+    r"|reaches|reach|reached|traps?|trapped|spends?|store|stores|release|releases|absorbs?|converts?|flows?"
+    r"|falls?|spread)\b"
 )
 _ASIDES = (
     (re.compile(r"\s*\([^()]*\)"), ""),
@@ -30,7 +37,8 @@ _ASIDES = (
     (re.compile(r"\s+\u2013\s+[^\u2013]{2,120}\s+\u2013\s+"), " "),
 )
 _NAMES = re.compile(
-    r"(?:,(?: (?:which|that) (?:is|are))?| (?:which|that) (?:is|are)|(?= also)) (?:also|sometimes|commonly|often|or|formerly|otherwise|better|officially|more"
+    r"(?:,(?: (?:which|that) (?:is|are))?| (?:which|that) (?:is|are)|(?= also)) (?:also|sometimes|commonly|often"
+    r"|or|formerly|otherwise|better|officially|more"
     r"|alternatively|colloquially|originally|historically|scientifically|variously|usually)"
     r"(?: (?:also|commonly|simply|just|formally|colloquially|informally))?"
     r" (?:known|called|referred to|spelled|spelt|written|abbreviated|termed|styled|stylized|rendered)\b[^,;]*"
@@ -41,7 +49,8 @@ _OTHER_NAMES = re.compile(r"^((?:An? |The )?[^,]{2,40}),(?: [^,]{2,40},)* or [^,
 _CLAUSE_WORDS = (
     r"which|where|who|whose|whom|whereas|while|although|though|but|including|such as|especially|particularly|notably"
     r"|typically|usually|often|with|making|allowing|causing|leading|resulting|enabling|giving|producing|creating|thus"
-    r"|thereby|as well as|rather than|due to|because|since|in which|along with|together with|used|based|followed|ranging"
+    r"|thereby|as well as|rather than|due to|because|since|in which|along with|together with|used|based|followed"
+    r"|ranging"
     r"|most of|some of|and (?:it|they|he|she|this|these|its|their|his|her|is|are|was|were|has|have|can|the most|most)\b"
     r"|from which|by which|for which|of which|even|so|called|known|featuring|consisting|containing|especially"
 )
@@ -62,13 +71,16 @@ _CONCESSION = re.compile(
     r"^(?:Although|Though|While|Whereas|Despite|Unlike|Like|Besides) [^,]+(?:, (?:and|or|but) [^,]+)*, (?=[a-z])"
 )
 _UNSPEAKABLE = re.compile(
-    r"[^\x20-\x7e\u00a0-\u024f\u2018\u2019\u201c\u201d\u2013\u2014\u2026]|[=<>{}|\\^_~#*@]|https?:|\b[a-z]\d|\d[a-z]{1,2}\d|/|\bet al\b"
+    r"[^\x20-\x7e\u00a0-\u024f\u2018\u2019\u201c\u201d\u2013\u2014\u2026]|[=<>{}|\\^_~#*@]|https?:|\b[a-z]\d"
+    r"|\d[a-z]{1,2}\d|/|\bet al\b"
     r"|\b(?:km|mi|m|ft)2\b|\u00b1|\u00d7|\bIPA\b|pronounced|\bromanized\b|\blit\."
 )
 _DEPENDENT = re.compile(
-    r"^(?:This|These|Those|Such|The (?:latter|former|same|resulting|following|second|third|other|two|three|first)\b|Another"
+    r"^(?:This|These|Those|Such|The (?:latter|former|same|resulting|following|second|third|other|two|three"
+    r"|first)\b|Another"
     r"|Others?\b|Both|Then|Here|Also|So\b|But|And|Or\b|Because|Among these|In this|In these|At this|During this|By this"
-    r"|From this|With this|One of these|Some of these|Each of these|Instead|Still|Later|Subsequently|Afterwards|Soon|Similar)"
+    r"|From this|With this|One of these|Some of these|Each of these|Instead|Still|Later|Subsequently|Afterwards"
+    r"|Soon|Similar)"
 )
 _SAY = (
     (re.compile(r"[\u200b-\u200d\u2060\ufeff]"), ""),

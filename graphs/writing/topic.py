@@ -11,9 +11,11 @@ from graphs.writing.wordnet import Sense, WordNet
 
 LONGEST_NAME = 6
 _WRAPPING = re.compile(
-    r"^(?:please |can you |could you )?(?:(?:make|create|generate|write|produce|do|give me|tell me|show me|explain|describe"
+    r"^(?:please |can you |could you )?(?:(?:make|create|generate|write|produce|do|give me|tell me|show me"
+    r"|explain|describe"
     r"|teach me|i want|an?|the|short|brief|quick|funny|humorous|playful|simple|introduction to|guide to|overview of"
-    r"|basics of|facts|explainer|explanation|story|video|film|clip|script|narration|about|on|of|for me|us|everything)\s+)*"
+    r"|basics of|facts|explainer|explanation|story|video|film|clip|script|narration|about|on|of|for me|us"
+    r"|everything)\s+)*"
     r"(?:about|explaining|on how|regarding)\s+(?=\S)",
     re.IGNORECASE,
 )
@@ -32,7 +34,7 @@ GENERIC = frozenset(
     people today tomorrow year years day days time part parts tip tips question answer big small old good bad lesson
     deep quick little inside behind origin origins evolution discovery invention beauty magic wonder wonders joy trip
     journey tour adventure case short long simple kids children learn company product brand team welcome news update
-    market report place home name number area form group use man woman number order point side hand""".split()
+    market report place home name number area form group use man woman number order point side hand""".split()  # noqa: SIM905 (reads better)
 )
 """Words that frame a topic or are too wide to be one: looked at only when nothing else is found."""
 
@@ -93,13 +95,13 @@ def find_topic(topic: str, context: str, *, articles: Encyclopedia, nouns: WordN
         context: the whole goal, to choose among senses.
     """
     phrase = clean_phrase(topic)
-    tokens = [token for token in re.findall(r"[\w'\u2019&+-]+", phrase)]
+    tokens = re.findall(r"[\w'\u2019&+-]+", phrase)
     lowered = [token.lower().replace("\u2019", "'").removesuffix("'s") for token in tokens]
     best: tuple[float, int, str, Article | None, Sense | None] | None = None
     for size in range(min(LONGEST_NAME, len(tokens)), 0, -1):
         for start in range(len(tokens) - size + 1):
             span = lowered[start : start + size]
-            if span[0] in STOPWORDS and size > 1 and span[0] not in ("the",) or span[-1] in STOPWORDS:
+            if (span[0] in STOPWORDS and size > 1 and span[0] != "the") or span[-1] in STOPWORDS:
                 continue
             found = _look_up(span, context, articles, nouns)
             if found is None:

@@ -38,7 +38,7 @@ class HangParams(Params):
 
 @task("test_hang", description="Ignore a cancel.", inputs=NONE, outputs=OUT, idle_timeout_s=2.0)
 def hang(ctx: TaskContext, params: HangParams, inputs: Inputs) -> Outputs:
-    tool = subprocess.Popen(["sleep", str(params.seconds)])  # noqa: S603, S607
+    tool = subprocess.Popen(["sleep", str(params.seconds)])
     if params.pid_file:
         partial = Path(params.pid_file + ".part")
         partial.write_text(f"{os.getpid()} {tool.pid}")

@@ -36,6 +36,7 @@ class FileParams(Params):
     text: str = "hello"
     name: str = "note.txt"
     count: int = Field(default=1, ge=1, le=1000)
+    pause_s: float = Field(default=0.0, ge=0, le=60)
 
 
 @task("test_write_file", description="Write files.", inputs=ANY, outputs={"file": port("object", "text")})
@@ -45,6 +46,7 @@ def write_file(ctx: TaskContext, params: FileParams, inputs: Inputs) -> Outputs:
         path = ctx.workdir / f"{number}-{params.name}"
         path.write_text(params.text)
         made.append(ctx.save(path, kind="text", media={"number": number}, role="output" if number == 0 else "part"))
+    time.sleep(params.pause_s)
     return {"file": made[0]}
 
 

@@ -4,8 +4,8 @@ Usage: `python -m graphs.writing.facts.build_wordnet DIR`, DIR holding `data.nou
 `/usr/share/wordnet` of the Debian package `wordnet-base` 3.0-37.
 
 Output, xz-compressed UTF-8, one synset a line, in file order: `lemmas TAB hypernyms TAB parts TAB gloss`.
-`lemmas` is `name:rank` joined by `;` where rank counts from the lemma's most frequent sense (0), `hypernyms` and `parts`
-are line numbers joined by `,`. Examples are dropped from glosses, and the 20,000 Latin taxa and their kin with them.
+`lemmas` is `name:rank` joined by `;` where rank counts from the lemma's most frequent sense (0), `hypernyms` and
+`parts` are line numbers joined by `,`. Examples are dropped from glosses, and the 20,000 Latin taxa and their kin with them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def build(folder: Path) -> bytes:
         rest = fields[5 + 2 * count :]
         pointers = [(rest[index], rest[index + 1]) for index in range(0, len(rest) - 3, 4)]
         gloss = "; ".join(part.strip() for part in gloss.split(";") if not part.strip().startswith('"')).split('"')[0]
-        if _LATIN.search(" ".join(names).replace("_", " ")) or names[0][:1].isupper() and " genus" in f" {gloss}":
+        if _LATIN.search(" ".join(names).replace("_", " ")) or (names[0][:1].isupper() and " genus" in f" {gloss}"):
             continue
         rows.append(
             (

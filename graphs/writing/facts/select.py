@@ -28,13 +28,15 @@ LONG_SCRIPT_WORDS = 90
 """A shorter script takes one sentence at most from each neighbouring article, so that it stays on its topic."""
 
 _COMMAND = re.compile(
-    r"^(?:please|can|could|would|make|create|generate|write|produce|render|explain|show|tell|give|use|add|include|keep|do"
+    r"^(?:please|can|could|would|make|create|generate|write|produce|render|explain|show|tell|give|use|add|include|keep"
+    r"|do"
     r"|don't|ignore|forget|disregard|pretend|act|say|print|output|reveal|delete|drop|run|execute|call|send|let's|i want"
     r"|i need|i'd like|we want|we need|you|your|an?\s+\d|\d+[- ]second|animate|draw|turn|train|record|narrate)\b",
     re.IGNORECASE,
 )
 _ABOUT_THE_WORK = re.compile(
-    r"\b(video|explainer|clip|film|script|voice-?over|narrat\w+|seconds?|tone|instruct\w+|prompts?|system|assistant|tasks?"
+    r"\b(video|explainer|clip|film|script|voice-?over|narrat\w+|seconds?|tone|instruct\w+|prompts?|system"
+    r"|assistant|tasks?"
     r"|previous|password|api|admin|ignore|s3:|https?:)\b|[{}<>$`;|\\]",
     re.IGNORECASE,
 )
@@ -43,8 +45,10 @@ _IMPERSONAL = re.compile(
     r"(?:It|There) (?:can|could|may|might|is|was|has|are|were|also)\b.{0,30}\b(?:said|that|to|also various|possible)\b"
 )
 _WORDY = re.compile(
-    r"\b(?:the (?:term|word|name)|refers? to|defined as|etymolog\w+|derived from|classified|clade|genus|taxonom\w+|comune"
-    r"|phylum|order [A-Z]|suborder|superfamily|subfamily|species of|respectively|aforementioned|colloquially|monophyletic"
+    r"\b(?:the (?:term|word|name)|refers? to|defined as|etymolog\w+|derived from|classified|clade|genus"
+    r"|taxonom\w+|comune"
+    r"|phylum|order [A-Z]|suborder|superfamily|subfamily|species of|respectively|aforementioned|colloquially"
+    r"|monophyletic"
     r"|this|these|those|such|former|latter|therefore|also|usually refers)\b"
 )
 
@@ -153,7 +157,8 @@ class Library:
 
     def _same_thing(self, topic: Topic, found: list[Fact]) -> bool:
         """Tell whether the noun sense and the article mean the same: they share words beyond the name."""
-        assert topic.article is not None and topic.sense is not None
+        assert topic.article is not None
+        assert topic.sense is not None
         shared = set(content_stems(topic.sense.gloss)) & set(content_stems(topic.article.lead))
         return len(shared - set(content_stems(topic.name))) >= 2
 
@@ -196,7 +201,7 @@ class Library:
         """Return leads of the things that the topic's own text names, to fill a longer script."""
         if topic.article is None:
             ancestors = self._nouns.ancestors(topic.sense)[:2] if topic.sense else []
-            names = [name for name in ancestors if len(name) > 3]
+            names = [name for name in ancestors if len(name) > 2]
         else:
             names = _named_things(topic.article.lead)
         found: list[Fact] = []

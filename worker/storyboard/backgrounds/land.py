@@ -196,7 +196,8 @@ def _conifer(sheet: Sheet, x: float, foot: float, high: float, tone: Colour) -> 
 
 
 def _snow_caps(sheet: Sheet, line: np.ndarray, setting: Setting, hour: str) -> None:
-    wiggle = np.interp(np.arange(len(line)), np.arange(0, len(line) + 9, 9)[: len(line) // 9 + 2], setting.rng.random(len(line) // 9 + 2))
+    knots = setting.rng.random(len(line) // 9 + 2)
+    wiggle = np.interp(np.arange(len(line)), np.arange(len(knots)) * 9, knots)
     depth = np.clip((0.47 - line) * 0.75, 0, 0.2) * (0.55 + 0.8 * wiggle)
     top = (line * sheet.height + sheet.top)[None, :]
     rows = np.arange(sheet.cover.shape[0], dtype=np.float32)[:, None]
