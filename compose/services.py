@@ -52,13 +52,14 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class Addresses:
-    """How to reach the servers. `s3_endpoint` is `HOST:PORT`; S3 is plain HTTP on loopback."""
+    """How to reach the servers. `s3_endpoint` is `HOST:PORT`."""
 
     dsn: str
     redis_url: str
     s3_endpoint: str
     s3_access_key: str
     s3_secret_key: str
+    s3_secure: bool = False
 
     def environment(self, prefix: str) -> dict[str, str]:
         """Return them as a process's settings, e.g. `REELGRAPH_API_DSN` for the prefix `REELGRAPH_API_`."""
@@ -68,7 +69,7 @@ class Addresses:
             f"{prefix}S3_ENDPOINT": self.s3_endpoint,
             f"{prefix}S3_ACCESS_KEY": self.s3_access_key,
             f"{prefix}S3_SECRET_KEY": self.s3_secret_key,
-            f"{prefix}S3_SECURE": "false",
+            f"{prefix}S3_SECURE": str(self.s3_secure).lower(),
         }
 
 
@@ -171,7 +172,7 @@ def make_buckets(addresses: Addresses) -> None:
         endpoint=addresses.s3_endpoint,
         access_key=addresses.s3_access_key,
         secret_key=addresses.s3_secret_key,
-        secure=False,
+        secure=addresses.s3_secure,
     )
     for bucket in BUCKETS:
         if not client.bucket_exists(bucket_name=bucket):
