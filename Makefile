@@ -46,7 +46,7 @@ down: ## stop the stack
 	@$(BIN)/reelgraph down
 
 test: setup ## every test but gpu and bench, against real services
-	$(BIN)/python -m pytest -m "not gpu and not bench"
+	$(BIN)/python -m pytest -m "not gpu"
 
 unit: setup ## the fast tests
 	$(BIN)/python -m pytest tests/unit -m "not slow"

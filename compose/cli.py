@@ -27,7 +27,7 @@ for command in (
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; return 0, 1 (it failed), 2 (called wrongly) or 130 (interrupted)."""
+    """Run one command, as `reelgraph` does; return 0, 1 (it failed), 2 (called wrongly) or 130 (interrupted)."""
     words = sys.argv[1:] if argv is None else argv
     try:
         result = app(words, standalone_mode=False)
@@ -52,10 +52,5 @@ def _told_by(error: typer.TyperException) -> str:
     return str(format_message() if format_message is not None else error) or "wrong usage"
 
 
-def run() -> None:
-    """The entry point `reelgraph`."""
-    sys.exit(main())
-
-
 if __name__ == "__main__":
-    run()
+    sys.exit(main())

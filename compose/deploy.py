@@ -1,4 +1,4 @@
-"""`python -m compose.deploy`: prepare real services for a release, the schema and the buckets. Run once before the API."""
+"""`python -m compose.deploy`: make the schema and the buckets of real services. Run once before the API."""
 
 from __future__ import annotations
 

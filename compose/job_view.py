@@ -44,7 +44,7 @@ class JobView:
             self.error = (event.get("data") or {}).get("error", self.error)
             return None
         node_id = (event.get("node") or "").partition("#")[0]
-        if not node_id or kind not in {"progress"} and not kind.startswith("node."):
+        if not node_id or (kind not in {"progress"} and not kind.startswith("node.")):
             return None
         node = self.nodes.setdefault(node_id, NodeView(node_id))
         if kind.startswith("node."):

@@ -1,6 +1,7 @@
 """Start a program that dies with its parent, optionally as another user.
 
-It runs as a script (`python -I -S launcher.py SIGNAL PARENT UID GID COMMAND...`), so it imports the standard library only.
+It runs as a script (`python -I -S launcher.py SIGNAL PARENT UID GID COMMAND...`), so it
+imports the standard library only.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> None:
     if os.getppid() != parent_pid:
         sys.exit(1)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606
 
 
 def _become(libc: ctypes.CDLL, *, uid: int, gid: int, paths: list[str]) -> None:

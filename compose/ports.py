@@ -7,7 +7,10 @@ import socket
 from collections.abc import Mapping
 
 LOOPBACK = "127.0.0.1"
-_LOWEST, _HIGHEST = 20_000, 32_000  # below the kernel's ephemeral range: no outgoing connection takes one between two starts
+_LOWEST, _HIGHEST = (
+    20_000,
+    32_000,
+)  # below the kernel's ephemeral range: no outgoing connection takes one between two starts
 
 
 def is_free(port: int) -> bool:

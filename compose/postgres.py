@@ -76,7 +76,7 @@ class Postgres:
         """Nothing is left outside the data folder."""
 
     def _user(self) -> SystemUser | None:
-        """Return whom to run as: PostgreSQL refuses root, so root's server runs as the folder's owner, at first `nobody`."""
+        """Return whom to run as: PostgreSQL refuses root, so root's runs as the folder's owner, at first `nobody`."""
         if os.geteuid() != 0:
             return None
         if self.folder.exists() and (status := self.folder.stat()).st_uid != 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import psutil
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _SAME_USER = -1
+_KILL_LIMIT_S = 2.0  # a killed process frees its memory first
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def start(
     uid, gid = (user.uid, user.gid) if user else (_SAME_USER, _SAME_USER)
     head = [sys.executable, "-I", "-S", str(_LAUNCHER), str(int(death_signal)), str(os.getpid()), str(uid), str(gid)]
     with log.open("ab") as output:
-        popen = subprocess.Popen(  # noqa: S603
+        popen = subprocess.Popen(
             [*head, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -159,14 +161,14 @@ def _session(leader: int) -> list[ProcessId]:
 
 
 def kill_all(ids: list[ProcessId]) -> None:
-    """Kill the processes that still live, and no other."""
-    for one in ids:
-        process = one.find()
-        if process is not None:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
+    """Kill the processes that still live, and no other; return when they are gone."""
+    living = [process for one in ids if (process := one.find()) is not None]
+    for process in living:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    deadline = time.monotonic() + _KILL_LIMIT_S
+    while any(one.find() is not None for one in ids) and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def stop_foreign(one: ProcessId, signal_: signal.Signals, *, grace_s: float) -> bool:

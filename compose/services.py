@@ -131,9 +131,7 @@ class Services:
         self.children[service.name] = child
         return child
 
-    def wait_ready(
-        self, service: Service, *, timeout_s: float, pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def wait_ready(self, service: Service, *, timeout_s: float, pause: Callable[[float], None] = time.sleep) -> None:
         """Wait until one answers; start it again when it ends meanwhile. `pause` takes seconds and may raise."""
         deadline = time.monotonic() + timeout_s
         while not service.is_ready():

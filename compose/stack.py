@@ -153,7 +153,9 @@ class Stack:
         deadline = time.monotonic() + _READY_LIMIT_S
         while not is_ready():
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{name} was not ready after {_READY_LIMIT_S:.0f} s; its log ends:\n{self._tail(name)}")
+                raise RuntimeError(
+                    f"{name} was not ready after {_READY_LIMIT_S:.0f} s; its log ends:\n{self._tail(name)}"
+                )
             self._restart_dead()
             self._pause(_POLL_S)
 

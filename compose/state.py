@@ -1,4 +1,4 @@
-"""`stack.json`: what a data folder's stack tells others, and how a later one finds what a crash left. It starts nothing."""
+"""`stack.json`: what a stack tells others, and how a later one finds what a crash left. It starts nothing."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Valkey:
         settings.touch(mode=0o600)
         settings.write_text(
             f"bind {LOOPBACK}\nport {self.port}\nrequirepass {self.password}\ndir {self.folder}\ndaemonize no\n"
-            "appendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory-policy noeviction\n"
+            'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\n'
         )
         return start([str(get_binary_path()), str(settings)], log=self.log, death_signal=self.death_signal)
 

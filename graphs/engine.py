@@ -102,7 +102,7 @@ class Engine:
     async def _step(self, job_id: str, job: dict[str, Any]) -> Verdict:
         plan, graph = self._compile(job)
         board = Board(plan)
-        for row in job["runs"]:
+        for row in await self._database.all("load_runs", id=job_id):
             board.record(_run(row))
         advance = _Advance(job, job_id, plan, board, graph)
         await self._checkpoints.open(job_id, epoch=job["epoch"])

@@ -1,3 +1,3 @@
-"""What every test may use. The fixtures themselves are in `tests/services.py`."""
+"""What every test may use. The fixtures themselves are in `tests/services.py` and `tests/apps.py`."""
 
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.services", "tests.apps"]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import dramatiq
 import structlog
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.common import dq_name
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -23,6 +24,8 @@ from schemas.channels import ACTOR, BROKER_NAMESPACE
 log = structlog.get_logger()
 FALLBACK_POLL_S = 5.0  # also the heartbeat of an idle consumer; the broker calls us dead after 60 s
 _STOP_MS = 2000
+_IDLE_THREAD_MS = 250  # how soon an idle worker thread sees that it shall stop
+_CLOSING_PAUSE_S = 0.02
 _NODE_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:#=/-]{0,199}")
 
 
@@ -30,23 +33,28 @@ class Doorbells:
     """One event per queue; consumers sleep on it. `open` says whether a message could be worked on now."""
 
     def __init__(self, queues: Sequence[str], *, open_: Callable[[], bool]) -> None:
-        self._rung = {queue: threading.Event() for queue in queues}
+        self._rung = {name: threading.Event() for queue in queues for name in (queue, dq_name(queue))}
+        self._queues = tuple(queues)
+        self._closing = False
         self.open = open_
-        self.polled_at = time.monotonic()
 
     def ring(self, queue: str | None = None) -> None:
         """Wake the consumer of a queue, or of all. Thread-safe."""
-        for name, event in self._rung.items():
-            if queue is None or name == queue:
-                event.set()
+        for name in (queue,) if queue is not None else self._queues:
+            self._rung[name].set()
 
     def wait(self, queue: str) -> None:
-        """Sleep until rung, at most the fallback poll."""
-        event = self._rung.get(queue)
-        if event is None:  # a delay queue: nothing is ever in it, its look is only a heartbeat
-            time.sleep(FALLBACK_POLL_S)
-        elif event.wait(FALLBACK_POLL_S):
-            event.clear()
+        """Sleep until rung, at most the fallback poll. A delay queue is never rung: its look is only a heartbeat."""
+        if self._closing:
+            time.sleep(_CLOSING_PAUSE_S)
+        elif self._rung[queue].wait(FALLBACK_POLL_S):
+            self._rung[queue].clear()
+
+    def close(self) -> None:
+        """Wake everybody for good."""
+        self._closing = True
+        for event in self._rung.values():
+            event.set()
 
 
 class _DoorbellConsumer(_RedisConsumer):
@@ -61,7 +69,6 @@ class _DoorbellConsumer(_RedisConsumer):
             bells.wait(self.queue_name)
             return None
         message = super().__next__()
-        bells.polled_at = time.monotonic()
         if message is None:
             bells.wait(self.queue_name)
         return message
@@ -114,7 +121,9 @@ class Intake:
         dramatiq.actor(run_node, actor_name=ACTOR, queue_name=queues[0], broker=self._broker)
         for queue in queues[1:]:
             self._broker.declare_queue(queue)
-        self._worker = dramatiq.Worker(self._broker, queues=set(queues), worker_threads=len(queues))
+        self._worker = dramatiq.Worker(
+            self._broker, queues=set(queues), worker_threads=len(queues), worker_timeout=_IDLE_THREAD_MS
+        )
         self._worker.queue_prefetch = 1
 
     def start(self) -> None:
@@ -123,7 +132,7 @@ class Intake:
 
     def stop(self) -> None:
         """Stop fetching; what was fetched and not tried goes back to the queue. Blocking, at most some seconds."""
-        threading.Timer(0.05, self._bells.ring).start()
+        self._bells.close()
         try:
             self._worker.stop(timeout=_STOP_MS)
             self._broker.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,8 @@ def demo(
 ) -> None:
     """Make a video from a goal and show every step. Ctrl-C stops what this command started."""
     began = time.monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # also where a shell made us ignore them
+        signal.signal(number, signal.default_int_handler)
     state = detached.running(data)
     started_here = state is None
     try:
@@ -35,7 +38,7 @@ def demo(
             state = detached.start(data)
         _tell(f"the stack is ready after {time.monotonic() - began:.1f} s: {state.ui}", as_json=as_json)
         record, file = _make(ApiClient(state.api), goal, variant=variant, data=data, as_json=as_json)
-    except BaseException:
+    except KeyboardInterrupt:
         if started_here:
             _tell("stopping the stack; the job resumes at the next start", as_json=as_json)
             detached.stop(data)

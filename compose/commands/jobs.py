@@ -27,7 +27,9 @@ def jobs(
     if as_json:
         say_json(page)
         return
-    rows = ((one["jobId"], one["status"], one.get("variant"), one["createdAt"][:19], one["title"]) for one in page["items"])
+    rows = (
+        (one["jobId"], one["status"], one.get("variant"), one["createdAt"][:19], one["title"]) for one in page["items"]
+    )
     table(["job", "status", "variant", "created (UTC)", "title"], rows)
 
 
@@ -71,7 +73,9 @@ def approve(
     gates = [one for one in record["approvals"] if one["status"] == "open" and node in (None, one["node"])]
     if len(gates) != 1:
         names = [one["node"] for one in gates]
-        raise problem("illegal_state", f"job {job_id} has {len(gates)} open questions", allowed=names, hint="use --node")
+        raise problem(
+            "illegal_state", f"job {job_id} has {len(gates)} open questions", allowed=names, hint="use --node"
+        )
     body: dict[str, Any] = {
         "node": gates[0]["node"],
         "questionHash": gates[0]["questionHash"],

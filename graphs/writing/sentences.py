@@ -22,7 +22,8 @@ STOPWORDS = frozenset(
     not now of off often on once one only onto or other our out over own per put quite rather really said same say see
     she should since so some something such than that the their them then there these they thing things this those
     though through thus to too toward towards two under until up upon us use used uses using usually very via was way we
-    well were what when where whether which while who whom whose why will with within without would yet you your""".split()  # noqa: SIM905 (reads better)
+    well were what when where whether which while who whom whose why will with within without would yet you your
+    """.split()  # noqa: SIM905
 )
 """Words that carry no claim of their own; the checks let a model add them."""
 

@@ -10,6 +10,9 @@ from graphs.writing.sentences import STOPWORDS, content_stems, singulars, stem, 
 from graphs.writing.wordnet import Sense, WordNet
 
 LONGEST_NAME = 6
+LONGEST_PHRASE = 8
+"""A longer phrase is a whole sentence: only the noun that was found in it is spoken of."""
+
 _WRAPPING = re.compile(
     r"^(?:please |can you |could you )?(?:(?:make|create|generate|write|produce|do|give me|tell me|show me"
     r"|explain|describe"
@@ -64,6 +67,17 @@ class Topic:
     @property
     def is_known(self) -> bool:
         return self.article is not None or self.sense is not None
+
+    @property
+    def is_question(self) -> bool:
+        """Tell whether the phrase is a direct question: `why do we yawn`, not `why cats purr`."""
+        return bool(
+            re.match(
+                r"(?:how|why|what|when|where|who|which)(?: \w+)? (?:do|does|did|is|are|was|were|can|will)\b",
+                self.phrase,
+                re.I,
+            )
+        )
 
     @property
     def is_greeting(self) -> bool:
@@ -121,14 +135,22 @@ def find_topic(topic: str, context: str, *, articles: Encyclopedia, nouns: WordN
     compound = (
         len(content) == 2 and len(words(name)) == 1 and not re.match(r"(?:how|why|what|when|where)\b", phrase.lower())
     )
-    joined = compound and " ".join(content) in " ".join(lowered)
+    head = articles.named(singulars(content[-1])[-1]) if compound else []
+    if head and article not in head:
+        article = choose_article(head, context)
+        name = singulars(content[-1])[-1]
+        sense = nouns.best_sense(name, context)
+        focus = frozenset(content_stems(content[0]))
+    joined = compound and not head and " ".join(content) in " ".join(lowered)
     return Topic(phrase, name, article, sense, focus, bool(joined), _after_about(phrase, name, articles))
 
 
 def _after_about(phrase: str, name: str, articles: Encyclopedia) -> str:
     """Return the phrase with `the` before a lone singular: `about the lighthouse`, but `about coffee`."""
     tokens = phrase.split()
-    bare = tokens[0].islower() and tokens[0].lower() not in STOPWORDS and len(tokens) <= 3
+    if len(tokens) > LONGEST_PHRASE:
+        return name
+    bare = tokens[0].islower() and tokens[0].lower() not in STOPWORDS and len(tokens) <= 3 and "and" not in tokens
     singular = tokens[-1].lower() == name.split()[-1] or len(singulars(tokens[-1].lower())) == 1
     return f"the {phrase}" if bare and singular and articles.takes_article(tokens[-1].lower()) else phrase
 

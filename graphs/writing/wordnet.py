@@ -11,12 +11,28 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from graphs.writing.sentences import capitalised, content_stems, plural
+from graphs.writing.sentences import capitalised, content_stems
 from graphs.writing.spoken import tidy
 
 SOURCE = "WordNet 3.0"
 _EXTRACT = Path(__file__).with_name("facts") / "wordnet-nouns.xz"
 _DEEPEST = 14
+TOO_WIDE = frozenset(
+    (
+        "thing",
+        "entity",
+        "abstraction",
+        "object",
+        "artifact",
+        "matter",
+        "act",
+        "event",
+        "state",
+        "condition",
+        "attribute",
+    )
+)
+"""Broader terms that tell a listener nothing."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +109,7 @@ class WordNet:
     def sentences(self, sense: Sense, subject: str) -> list[str]:
         """Return what the extract says about a sense as sentences about `subject`, such as `a black hole`.
 
-        The definition comes first, then its parts. `subject` carries its own article.
+        The definition comes first, then its parts, its kind and its kinds. `subject` carries its own article.
         """
         said: list[str] = []
         verb = "are" if _is_plural(subject) else "was" if re.search(r"-\d{4}\)", sense.gloss) else "is"
@@ -111,9 +127,31 @@ class WordNet:
         parts = [self.sense(number).lemmas[0] for number in sense.parts]
         parts = [part for part in parts if part[:1].islower() and " " not in part][:4]
         if len(parts) >= 2 and not sense.is_proper:
-            listed = ", ".join(plural(part) for part in parts[:-1]) + " and " + plural(parts[-1])
-            said.append(f"Among the parts of {subject} are {listed}.")
+            said.append(f"Among the parts of {subject} are the {', the '.join(parts[:-1])} and the {parts[-1]}.")
+        name = re.sub(r"^(?:an?|the) ", "", subject)
+        above = self.sense(sense.hypernyms[0]).lemmas[0] if sense.hypernyms else ""
+        known = set(f"{sense.gloss} {name}".lower().split())
+        if above and not sense.is_proper and " " not in above and above not in TOO_WIDE | known:
+            said.append(f"{capitalised(subject)} {verb} a kind of {above}.")
+        kinds = [] if sense.is_proper else self._kinds(sense)
+        if len(kinds) >= 2:
+            said.append(f"Among the kinds of {name} are the {', the '.join(kinds[:-1])} and the {kinds[-1]}.")
         return said
+
+    def _kinds(self, sense: Sense) -> list[str]:
+        """Return up to three narrower things by their common names."""
+        lines = self._narrower.get(sense.line, [])
+        names = [self.sense(number).lemmas[0] for number in lines]
+        return [name for name in names if name.islower() and len(name.split()) <= 2 and name.isascii()][:3]
+
+    @cached_property
+    def _narrower(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for number, line in enumerate(self._lines):
+            for above in line.split("\t", 2)[1].split(","):
+                if above:
+                    found.setdefault(int(above), []).append(number)
+        return found
 
     def _with_article(self, clause: str, sense: Sense, verb: str) -> str:
         if (
@@ -123,7 +161,7 @@ class WordNet:
             return clause
         countable = {"organism", "artifact", "person", "instrumentality", "device", "structure", "natural object"}
         if countable & set(self.ancestors(sense)):
-            return ("an " if clause[0] in "aeiou" else "a ") + clause
+            return ("an " if clause[0] in "aeiouAEIOU" else "a ") + clause
         return clause
 
 

@@ -81,7 +81,7 @@ def test_killed_servers_come_back_on_the_same_port_with_their_data_and_leave_no_
         own.stop()
     psutil.wait_procs(family, timeout=5)
     assert not [process for process in family if process.is_running()]
-    assert not list(Path("/tmp").glob(f"seaweedfs-*{own.s3.ports['s3.grpc']}*"))  # noqa: S108
+    assert not list(Path("/tmp").glob(f"seaweedfs-*{own.s3.ports['s3.grpc']}*"))
     assert "database system is shut down" in own.postgres.log.read_text()
 
 

@@ -90,8 +90,10 @@ def test_two_stacks_live_side_by_side_and_one_folder_has_one(tmp_path: Path, lau
     assert len(apis) == 2
     second = launch(tmp_path / "left")
     assert second.wait(timeout=20) == 1
-    assert second.stderr is not None and "another stack runs" in second.stderr.read()
-    assert left.poll() is None and _answers(_state(tmp_path / "left").api)
+    assert second.stderr is not None
+    assert "another stack runs" in second.stderr.read()
+    assert left.poll() is None
+    assert _answers(_state(tmp_path / "left").api)
 
 
 @pytest.mark.slow
@@ -101,7 +103,11 @@ def test_what_a_killed_supervisor_left_is_ended_and_its_address_taken_again(tmp_
     bystander = subprocess.Popen(["sleep", "600"])
     try:
         raw = json.loads((tmp_path / "stack.json").read_text())
-        raw["processes"]["worker"] = {"pid": bystander.pid, "started_at": 1.0, "stop_signal": 9}  # its number was reused
+        raw["processes"]["worker"] = {
+            "pid": bystander.pid,
+            "started_at": 1.0,
+            "stop_signal": 9,
+        }  # its number was reused
         first.kill()
         first.wait()
         (tmp_path / "stack.json").write_text(json.dumps(raw))
@@ -126,7 +132,8 @@ def test_an_interrupt_while_starting_stops_what_was_started(tmp_path: Path, laun
 
 
 def _ready(stack: subprocess.Popen[str], data: Path) -> StackState:
-    assert stack.stdout is not None and stack.stderr is not None
+    assert stack.stdout is not None
+    assert stack.stderr is not None
     line = stack.stdout.readline()
     assert line == "ready\n", stack.stderr.read()
     return _state(data)
@@ -151,3 +158,14 @@ def _until(true: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_an_interrupted_demo_leaves_no_process_and_exits_130(tmp_path: Path) -> None:
+    demo = subprocess.Popen([sys.executable, "-m", "compose.cli", "demo", "--data", str(tmp_path)])
+    _until(lambda: read_state(tmp_path) is not None and "postgres" in _state(tmp_path).processes)
+    supervisor = psutil.Process(_state(tmp_path).supervisor.pid)
+    family = [supervisor, *supervisor.children(recursive=True)]
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(timeout=60) == 130
+    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]

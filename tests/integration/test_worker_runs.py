@@ -288,8 +288,7 @@ def test_the_manifest_names_tasks_and_queues_and_goes_with_the_worker(
         assert manifest["tasks"]["test_noop"]["enabled"]
         assert manifest["queues"]["test_noop"] == "cpu"
         assert 0 < bell.redis.ttl(key) <= 15
-        row = ledger.db.execute("select * from worker").fetchone()
-        assert row is not None
+        row = wait_for(lambda: ledger.db.execute("select * from worker").fetchone())
         assert row["manifest"]["tasks"].keys() == manifest["tasks"].keys()
     assert bell.redis.keys(MANIFEST_PATTERN) == []
     row = ledger.db.execute("select draining from worker").fetchone()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def test_cues_keep_the_limits_of_length_and_time_and_never_overlap() -> None:
     found = cues(spoken(NARRATION * 5), max_chars=30, max_s=2.5)
     assert all(len(cue.text) <= 30 for cue in found)
     assert all(cue.words[-1].end_s - cue.words[0].start_s <= 2.5 for cue in found)
-    assert all(first.end_s <= second.start_s for first, second in zip(found, found[1:], strict=False))
+    assert all(first.end_s <= second.start_s for first, second in pairwise(found))
 
 
 def test_no_word_stands_alone_where_it_fits_elsewhere() -> None:

@@ -178,6 +178,15 @@ def test_moving_captions_do_not_hide_a_frozen_picture(tmp_path: Path) -> None:
     assert refusal(filmed(tmp_path / "bad.mp4", map(captioned, range(30)))) == "frozen_video"
 
 
+def test_captions_do_not_hide_a_black_picture(tmp_path: Path) -> None:
+    def captioned(index: int) -> Frame:
+        frame = plain((0, 0, 0))
+        frame[84:94, 2 * index : 2 * index + 30] = 255
+        return frame
+
+    assert refusal(filmed(tmp_path / "bad.mp4", map(captioned, range(30)))) == "black_video"
+
+
 def test_a_freeze_in_the_middle_is_found(tmp_path: Path) -> None:
     path = filmed(tmp_path / "bad.mp4", (moving(index if index < 10 else 10) for index in range(60)))
     assert refusal(path, duration_s=6.0) == "frozen_video"

@@ -84,7 +84,7 @@ def drawn(texts: Sequence[str], active: int | None, *, width: int, height: int) 
     size = place.size_px
     canvas = Image.new("RGBA", (place.width_px, place.height_px), (*PILL_RGB, 0))
     pill = _rounded(place.width_px, place.height_px, radius=round(0.5 * size))
-    canvas.putalpha(pill.point(lambda value: round(value * PILL_OPACITY)))
+    canvas.putalpha(pill.point([round(value * PILL_OPACITY) for value in range(256)]))
     if active is not None:
         left, baseline, word_width = place.boxes[active]
         box = _rounded(round(word_width + 0.36 * size), round(1.22 * size), radius=round(0.26 * size))

@@ -15,7 +15,7 @@ from worker.av.source import opened
 from worker.context import TaskError
 
 BLACK_LUMA = 34  # of 16 (black) .. 235 (white); a dark scene has lights above this, a black frame has none
-BLACK_PERCENTILE = 99.5
+BLACK_PERCENTILE = 99.9  # few stars in the sky are a picture
 MAX_BLACK_S = 1.5
 STEP_S = 0.25  # how often pictures are compared
 MOVED_LUMA = 4  # a pixel moved when it changed by more than coding noise
@@ -135,11 +135,11 @@ def _watched(path: Path) -> _Seen:
                 continue
             next_s = time_s + STEP_S
             luma = _luma(frame)
-            dark = float(np.percentile(luma, BLACK_PERCENTILE)) < BLACK_LUMA
+            upper = luma[: round(len(luma) * (1 - CAPTION_RATIO))].astype(np.int16)
+            dark = float(np.percentile(upper, BLACK_PERCENTILE)) < BLACK_LUMA
             black_since = (time_s if black_since is None else black_since) if dark else None
             if black_since is not None:
                 black_s = max(black_s, end_s - black_since)
-            upper = luma[: round(len(luma) * (1 - CAPTION_RATIO))].astype(np.int16)
             if anchor is None or np.mean(np.abs(upper - anchor) > MOVED_LUMA) > MOVED_RATIO:
                 anchor, anchor_s = upper, time_s
             still_s = max(still_s, time_s - anchor_s)

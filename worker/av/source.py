@@ -25,12 +25,13 @@ def opened(path: Path, *, kind: FailureKind = FailureKind.INPUT) -> Iterator[Inp
         TaskError: `undecodable`, of this kind: the file, or a packet read inside the block, is broken or unknown.
     """
     import av
+    from av.error import FFmpegError
 
     try:
         options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
         with av.open(str(path), container_options=options) as container:
             yield container
-    except (av.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         raise TaskError(
             "undecodable",
             f"{path.name} cannot be decoded",

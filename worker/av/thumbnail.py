@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.states import FailureKind
 from worker.av.source import opened
-from worker.av.video import Frame, jpeg
+from worker.av.video import Frame, jpeg, rgb
 from worker.context import TaskError
 
 WIDTH_PX = 640
@@ -51,4 +51,4 @@ def _frame_at(video: Path, ratio: float) -> Frame | None:
             found = frame
             if float(frame.time or 0.0) + 1e-6 >= target_s:
                 break
-        return None if found is None else found.to_ndarray(format="rgb24")
+        return None if found is None else rgb(found)

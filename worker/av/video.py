@@ -75,8 +75,8 @@ class VideoWriter:
 
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"a frame must be uint8 {self._shape}; got {frame.dtype} {frame.shape}")
-        rgb = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-        yuv = rgb.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED_RANGE)
+        picture = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        yuv = picture.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED_RANGE)
         yuv.pts, yuv.time_base = self.frames, self._stream.codec_context.time_base
         self.frames += 1
         self._container.mux(self._stream.encode(yuv))
@@ -115,7 +115,12 @@ def read_frames(path: Path, *, every_s: float | None = None) -> Iterator[tuple[f
                 if time_s + 1e-6 < due_s:
                     continue
                 due_s = (np.floor((time_s + 1e-6) / every_s) + 1) * every_s
-            yield time_s, frame.to_ndarray(format="rgb24")
+            yield time_s, rgb(frame)
+
+
+def rgb(picture: Any) -> Frame:
+    """Return a decoded PyAV frame as uint8 [H, W, 3] RGB."""
+    return picture.to_ndarray(format="rgb24")
 
 
 def jpeg(frame: Frame, *, width: int = 320, quality: int = 80) -> bytes:

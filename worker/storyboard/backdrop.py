@@ -42,12 +42,14 @@ class Backdrop:
         near: layers before them.
         floor: frame y where things stand, or None where everything floats.
         dark: whether sprites need a light behind them instead of a shadow.
+        middle_taken: whether the background itself is the thing to see, so that sprites keep to the sides.
     """
 
     far: tuple[Element, ...]
     near: tuple[Element, ...] = ()
     floor: float | None = None
     dark: bool = False
+    middle_taken: bool = False
 
 
 Painter = Callable[[Setting], Backdrop]

@@ -97,6 +97,8 @@ def _placed(
     count = len(scene.actors)
     flip = bool(rng.random() < 0.5)
     columns = {0: (), 1: (0.5,), 2: (0.34, 0.68), 3: (0.5, 0.21, 0.79)}[count]
+    if backdrop.middle_taken:
+        columns = (0.2, 0.82, 0.12)[:count]
     props: list[Prop] = []
     for number, (actor, column) in enumerate(zip(scene.actors, columns, strict=True)):
         x = (1 - column if flip else column) + float(rng.uniform(-0.02, 0.02))
@@ -110,6 +112,7 @@ def _prop(
 ) -> Prop:  # fmt: skip
     sprite = actor.sprite
     size = sprite.height_ratio * (1.12 if count == 1 else 1.0 if number == 0 else 0.86) * (0.9 if leave_room else 1.0)
+    size *= 0.8 if backdrop.middle_taken else 1.0
     standing = backdrop.floor is not None and sprite.place in {"ground", "water"}
     if standing and backdrop.floor is not None:
         y = min(CALM_Y, max(backdrop.floor + 0.05, CALM_Y - 0.02 - 0.03 * number))

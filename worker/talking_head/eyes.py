@@ -9,12 +9,22 @@ from worker.talking_head.axes import face_axes, pixel_positions
 from worker.talking_head.warp import Region
 
 # Landmarks from the outer to the inner corner (face mesh topology of MediaPipe).
-EYES = (
-    ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133), (70, 63, 105, 66, 107)),
-    ((263, 466, 388, 387, 386, 385, 384, 398, 362), (263, 249, 390, 373, 374, 380, 381, 382, 362), (300, 293, 334, 296, 336)),
-)  # fmt: skip
-MEETS_AT = 0.93  # the lids meet this far down the eye's opening
-FOLD_RATIO = 0.6  # the lid's fold, as a part of the way from lid edge to brow: skin above it does not move
+EYES = (  # upper lid, lower lid, brow
+    (
+        (33, 246, 161, 160, 159, 158, 157, 173, 133),
+        (33, 7, 163, 144, 145, 153, 154, 155, 133),
+        (70, 63, 105, 66, 107),
+    ),
+    (
+        (263, 466, 388, 387, 386, 385, 384, 398, 362),
+        (263, 249, 390, 373, 374, 380, 381, 382, 362),
+        (300, 293, 334, 296, 336),
+    ),
+)
+SKIN_ABOVE = 0.05  # of the eye's width: skin begins this far above the mesh's lid, which runs inside the opening
+MEETS_BELOW = 0.07  # of the eye's width: the lids meet this far below the mesh's lower lid, for the same reason
+LASH_SHADE = 0.32  # darkness of the lash line of a shut eye
+FOLD_RATIO = 0.45  # the lid's fold, as a part of the way from lid edge to brow: skin above it does not move
 SMALLEST_OPENING = 0.10  # of the eye's width: below, the eye is already shut and is left alone
 
 
@@ -41,9 +51,11 @@ class Eye:
         lids = [ring[np.argsort(ring[:, 0])] for ring in lids]
         inside = np.clip(along, lids[0][0, 0], lids[0][-1, 0])
         edge, floor = (PchipInterpolator(*_rising(ring))(inside).astype(np.float32) for ring in lids)
-        lashes = 0.035 * width_px  # the dark line of the lashes belongs to the lid
-        self._edge = edge + lashes * np.clip((floor - edge) / (0.1 * width_px), 0, 1)
-        self._travel = np.maximum(0, edge + MEETS_AT * (floor - edge) - self._edge)
+        opening = np.clip((floor - edge) / (0.12 * width_px), 0, 1)  # 0 at the corners
+        self._edge = edge - SKIN_ABOVE * width_px * opening
+        self._travel = np.maximum(0, floor + MEETS_BELOW * width_px * opening - self._edge)
+        self._lash_px = max(0.8, 0.03 * width_px)
+        self._opening = opening
         brow_down = float(axes.local(brow)[:, 1].mean())
         fold = float(lids[0][:, 1].min())
         self._fold = np.minimum(self._edge - 1.5, fold + FOLD_RATIO * (brow_down - fold)).astype(np.float32)
@@ -65,11 +77,13 @@ class Eye:
         patch = self.region.cut(canvas)
         lid = cv2.remap(patch, self._positions + shift, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
         cover = np.clip((edge - self._down) / 1.4 + 0.5, 0, 1) * np.clip(1 - self._beyond / 2, 0, 1)
-        mixed = patch + (lid.astype(np.float32) - patch) * cover[..., None]
+        lashes = np.exp(-(((edge - self._lash_px - self._down) / self._lash_px) ** 2)) * self._opening
+        skin = lid.astype(np.float32) * (1 - LASH_SHADE * amount * lashes)[..., None]
+        mixed = patch + (skin - patch) * cover[..., None]
         patch[:] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 
 
 def _rising(ring: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return a curve's positions along and down, with the positions made strictly rising."""
     along = np.maximum.accumulate(ring[:, 0] + 1e-3 * np.arange(len(ring)))
-    return along + 1e-6 * np.arange(len(ring)), ring[:, 1]
+    return (along + 1e-6 * np.arange(len(ring))).astype(np.float64), ring[:, 1]

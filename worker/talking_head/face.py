@@ -129,12 +129,9 @@ class FaceReader:
         for row, centre, score in zip(raw, centres, confidence[kept], strict=True):
             points = (row.reshape(8, 2) + centre - move[:, 2]) / scale
             eyes = points[3] - points[2]
-            found.append(
-                Detection(
-                    float(points[0, 0]), float(points[0, 1]), float(max(row[2], row[3]) / scale),
-                    float(np.arctan2(eyes[1], eyes[0])), float(score),
-                )  # fmt: skip
-            )
+            size = float(max(row[2], row[3]) / scale)
+            roll = float(np.arctan2(eyes[1], eyes[0]))
+            found.append(Detection(float(points[0, 0]), float(points[0, 1]), size, roll, float(score)))
         return sorted(_distinct(found), key=lambda face: -face.size_px)
 
     def _mesh(self, picture: NDArray[np.uint8], detection: Detection) -> Face:

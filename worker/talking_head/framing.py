@@ -1,4 +1,4 @@
-"""Place a portrait on a stage of any size: full-bleed when it is wide and sharp enough, else a card on a blurred backdrop."""
+"""Place a portrait on a frame of any size: full-bleed if sharp enough, else a card on a blurred backdrop."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _warp(picture: NDArray[np.uint8], to_canvas: NDArray[np.float64], width: int
 
     scale = to_canvas[0, 0]
     if scale < 0.7:  # take the fine detail out first, or it turns to dots
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.45 / scale)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.45 / scale), np.uint8)
     warped = cv2.warpAffine(
         picture, to_canvas, (width, height), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE
     )

@@ -13,7 +13,7 @@ from worker.talking_head.warp import Region, Warp, edge_fade, fitted_fields, smo
 BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
 BROW_HOLD = (33, 159, 133, 145, 263, 386, 362, 374, 6, 168, 234, 454, 1, 61, 291, 152, 127, 356)  # stay put
 FOREHEAD = (10, 109, 338, 67, 297, 151)
-NECK_PIVOT_RATIO = 0.35  # of the face's height: the skull turns this far behind the face and tilts this far under the chin
+NECK_PIVOT_RATIO = 0.35  # of the face's height: the skull turns this far behind it and tilts this far under the chin
 BROW_RATIO = 0.03  # brow lift over the face's height
 BREATH_RATIO = 0.006  # shoulder lift over the face's height
 HEAD_REACH = (0.80, 1.05, 0.72)  # beside, above and below the face's centre, in face heights: all of this turns rigidly
@@ -55,16 +55,14 @@ def _head_window(along: NDArray[np.float64], down: NDArray[np.float64], height_p
     return 1 - smoothstep((radius - 1) / (FADE_REACH - 1))
 
 
-def _nearness(
-    points: NDArray[np.float32], axes: Axes, region: Region, height_px: float
-) -> NDArray[np.float64]:
+def _nearness(points: NDArray[np.float32], axes: Axes, region: Region, height_px: float) -> NDArray[np.float64]:
     """Return float64 [GH, GW] in px: how far the face stands out towards the viewer; 0 off the face."""
     inner = points[::4]
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     ring = axes.canvas(np.stack([0.62 * np.cos(angles), 0.75 * np.sin(angles)], axis=1) * height_px)
     far_ring = axes.canvas(np.stack([1.1 * np.cos(angles), 1.2 * np.sin(angles)], axis=1) * height_px)
     rim = float(np.percentile(points[:, 2], 90))
-    anchors = np.concatenate([inner[:, :2], ring, far_ring])
+    anchors = np.concatenate([inner[:, :2].astype(np.float64), ring, far_ring])
     nearness = np.concatenate([np.maximum(rim - inner[:, 2], 0), np.zeros(32)])
     return np.clip(fitted_fields(region, anchors, nearness[None, :, None])[0, ..., 0], 0, None).astype(np.float64)
 

@@ -26,8 +26,8 @@ CHEEKS = (205, 425, 207, 427, 216, 436, 187, 411, 50, 280, 212, 432)
 HELD = (1, 2, 98, 327, 4, 6, 36, 266, 117, 346, 234, 454, 129, 358, 33, 263)  # nose, upper cheeks, ears
 UPPER_SKIN = (164, 167, 393)
 
-WIDEST_GAP = 0.30  # inner lips apart, over the mouth's width, at OPEN = 1; more looks like shouting
-SMALLEST_DROP = 0.15
+WIDEST_GAP = 0.28  # inner lips apart, over the mouth's width, at OPEN = 1; more looks like shouting
+SMALLEST_DROP = 0.14
 CORNER_DROP = 0.22  # how much of the jaw's drop the mouth's corners follow
 SMILE_GAP = 0.04  # a portrait whose lips are further apart shows its teeth
 LIP_MARGIN = 0.012  # landmarks of parted lips lie this far, over the mouth's width, on the teeth
@@ -65,7 +65,7 @@ class Lips:
     def weights(self, curves: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 [..., 5], the weights of the fields for mouth curves float32 [..., 4]."""
         parted = smoothstep(curves[..., OPEN] / 0.55)
-        close = (1 - parted) * (1 - 0.45 * curves[..., LIFT])
+        close = (1 - parted * (1 - 0.5 * curves[..., ROUND])) * (1 - 0.45 * curves[..., LIFT])
         return np.concatenate([curves, close[..., None]], axis=-1).astype(np.float32)
 
 
@@ -126,7 +126,8 @@ def _moves(
         side: -1 for the skin above the mouth, 1 for the skin below.
         gaps: float64 [N], how far the portrait's lips are apart above or below each anchor.
     """
-    across = np.clip(anchors[:, 0] / (width_px / 2), -1, 1)
+    ends = anchors[lip == 1, 0].min(), anchors[lip == 1, 0].max()  # where the cut begins and ends
+    across = np.clip((anchors[:, 0] - sum(ends) / 2) * 2 / (ends[1] - ends[0]), -1, 1)
     bow = 1 - across**2  # 1 in the middle of the lips, 0 at the corners
     level = anchors[:, 1] / chin_px  # 0 at the mouth, 1 at the chin
     on_lip = lip > 0
@@ -145,10 +146,11 @@ def _moves(
     moves[WIDE, :, 0] = stretch_px * np.where(on_lip, across, 1.2 * across * near)
     moves[WIDE, :, 1] = -0.25 * stretch_px * np.where(on_lip, across**2, near * across**2)
 
-    purse_px = (0.13 + 0.05 * smile) * width_px
+    purse_px = (0.12 + 0.02 * smile) * width_px  # a smile is wide: it has further to go
     moves[ROUND, :, 0] = -purse_px * np.where(on_lip, across, 1.1 * across * near)
-    pout = np.where(lip == 2, 0.030, np.where(lip == 1, -0.004, 0.012 * near)) * width_px
-    moves[ROUND, :, 1] = side * pout * bow + 0.10 * smile * width_px * np.where(on_lip, -(across**2), 0) * -0.4
+    pout = np.where(lip == 2, 0.022, np.where(lip == 1, -0.004, 0.010 * near)) * (1 - 0.5 * smile) * width_px
+    sink = 0.04 * smile * width_px * np.where(on_lip, across**2, 0)  # a smile's corners come down
+    moves[ROUND, :, 1] = side * pout * bow + sink
 
     if side < 0:
         moves[LIFT, :, 1] = -0.035 * width_px * np.where(on_lip, bow, 0.4 * near * bow)

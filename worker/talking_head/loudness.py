@@ -10,7 +10,12 @@ FLOOR_DB = -60.0
 
 
 def band_level_db(
-    samples: NDArray[np.float32], rate_hz: int, *, frames: int, fps: float, band_hz: tuple[float, float] = SPEECH_BAND_HZ
+    samples: NDArray[np.float32],
+    rate_hz: int,
+    *,
+    frames: int,
+    fps: float,
+    band_hz: tuple[float, float] = SPEECH_BAND_HZ,
 ) -> NDArray[np.float32]:
     """Measure the level of a frequency band around each video frame.
 

@@ -9,10 +9,11 @@ from worker.talking_head.axes import pixel_positions
 from worker.talking_head.lips import LOWER_OUTER_LIP, UPPER_OUTER_LIP, Lips
 from worker.talking_head.warp import Region, smoothstep
 
-CAVITY_RGB = (46.0, 17.0, 16.0)
+CAVITY_RGB = (58.0, 22.0, 20.0)
 TONGUE_RGB = (148.0, 70.0, 68.0)
 TEETH_RGB = (214.0, 203.0, 186.0)
-DRAWN_TEETH_OPACITY = 0.62  # teeth a portrait does not show are only hinted at
+DRAWN_TEETH_OPACITY = 0.8  # teeth a portrait does not show are only hinted at
+SKIN_IN_TEETH = 0.45  # how much of the skin's tint drawn teeth take, as they lie in the same light
 WELL_LIT = 175.0  # skin brightness at which the colours above hold
 SEAM_PX = 0.7  # softness of the lips' edges
 
@@ -30,8 +31,9 @@ class Mouth:
         self._beyond = np.maximum(0, np.abs(self._along) - 0.5 * width_px)
         self._columns = np.arange(self._along.min() - 1, self._along.max() + 2, 0.5, dtype=np.float64)
         skin = points[[205, 425, 50, 280], :2].astype(int)
-        brightness = float(np.mean([canvas[y - 1 : y + 2, x - 1 : x + 2].mean() for x, y in skin]))
-        self._light = float(np.clip(brightness / WELL_LIT, 0.3, 1.1))
+        colour = np.mean([canvas[y - 1 : y + 2, x - 1 : x + 2].mean(axis=(0, 1)) for x, y in skin], axis=0)
+        self._light = float(np.clip(colour.mean() / WELL_LIT, 0.3, 1.1))
+        self._tint = ((1 - SKIN_IN_TEETH) + SKIN_IN_TEETH * colour / max(1.0, colour.mean())).astype(np.float32)
         reach = points[[*UPPER_OUTER_LIP, *LOWER_OUTER_LIP], :2]
         corner = np.array([lips.region.left, lips.region.top])
         low = reach.min(0) - 0.3 * width_px - corner
@@ -61,8 +63,8 @@ class Mouth:
         open_alpha = hole.cut(np.clip((self._down - upper) / SEAM_PX + 0.5, 0, 1) * (self._beyond <= 0))
         open_alpha = open_alpha * smoothstep((hole.cut(lower - upper)) / 1.5)
         mixed = above.astype(np.float32)
-        part = hole.cut(mixed)  # type: ignore[arg-type]
-        part += (inside - part) * open_alpha[..., None].astype(np.float32)  # type: ignore[misc]
+        part = hole.cut(mixed)
+        part += (inside - part) * open_alpha[..., None].astype(np.float32)
         mixed += (below - mixed) * cover_below
         patch[:] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 
@@ -92,7 +94,7 @@ class Mouth:
         width_px = self._lips.width_px
         picture = np.zeros((*upper.shape, 3), np.float32)
         cut = self._hole.cut
-        along, down, upper, lower = (cut(array) for array in (self._along, self._down, upper, lower))  # type: ignore[arg-type]
+        along, down, upper, lower = (cut(array) for array in (self._along, self._down, upper, lower))
         across = along / (0.5 * width_px)
         depth = 1 - 0.55 * np.clip(np.abs(across), 0, 1) ** 2
         inside = np.array(CAVITY_RGB, np.float32) * (self._light * depth)[..., None]
@@ -101,8 +103,8 @@ class Mouth:
         tongue = smoothstep((tongue_top - above_lip) / 0.05) * 0.8
         lit = 0.45 + 0.5 * np.clip(1 - above_lip / 0.13, 0, 1)
         inside += (np.array(TONGUE_RGB, np.float32) * (self._light * lit)[..., None] - inside) * tongue[..., None]
-        inside += (cut(self._teeth) - inside) * cut(self._teeth_alpha)[..., None]  # type: ignore[arg-type]
-        shade = 0.30 if self._lips.smiles else 0.6
+        inside += (cut(self._teeth) - inside) * cut(self._teeth_alpha)[..., None]
+        shade = 0.30 if self._lips.smiles else 0.4
         shadow = 1 - shade * np.exp(-np.clip(down - upper, 0, None) / (0.035 * width_px))
         hole = self._hole
         picture[hole.top : hole.bottom, hole.left : hole.right] = inside * shadow[..., None]
@@ -132,5 +134,5 @@ class Mouth:
         opacity = DRAWN_TEETH_OPACITY * smoothstep((lower_edge - self._down) / (0.03 * width_px))
         opacity *= smoothstep((1 - np.abs(across)) / 0.45)
         tint = 1 - 0.35 * np.clip(np.abs(across), 0, 1) ** 2
-        colour = np.array(TEETH_RGB, np.float32) * (0.86 * self._light * tint)[..., None]
+        colour = np.array(TEETH_RGB, np.float32) * self._tint * (0.9 * self._light * tint)[..., None]
         return colour.astype(np.float32), opacity.astype(np.float32)

@@ -63,13 +63,17 @@ def speaking_face(picture: NDArray[np.uint8], reader: FaceReader) -> tuple[Face,
     faces = [reader.landmarks(picture, found) for found in reader.detect(picture)[:8]]
     faces = sorted((face for face in faces if face.score >= MIN_MESH_SCORE), key=lambda face: -face.height_px)
     if not faces:
-        raise TaskError("no_face", "No face was found in the picture", path="images/0",
-                        hint="Give a photograph of one person who faces the camera, well lit and not covered.")  # fmt: skip
+        hint = "Give a photograph of one person who faces the camera, well lit and not covered."
+        raise TaskError("no_face", "No face was found in the picture", path="images/0", hint=hint)
     if len(faces) > 1 and faces[0].height_px < CLEARLY_LARGER * faces[1].height_px:
-        raise TaskError("several_faces", f"{len(faces)} faces were found and none is clearly the largest",
-                        path="images/0", got=len(faces), allowed="one", hint="Crop the picture to one person.")  # fmt: skip
+        message = f"{len(faces)} faces were found and none is clearly the largest"
+        hint = "Crop the picture to one person."
+        raise TaskError("several_faces", message, path="images/0", got=len(faces), allowed="one", hint=hint)
     if faces[0].height_px < MIN_FACE_PX:
-        raise TaskError("face_too_small", f"The face is {faces[0].height_px:.0f} px high", path="images/0",
-                        got=round(faces[0].height_px), allowed=f">= {MIN_FACE_PX} px from forehead to chin",
-                        hint="Give a larger picture or crop it closer to the face.")  # fmt: skip
+        height_px = round(faces[0].height_px)
+        raise TaskError(
+            "face_too_small", f"The face is {height_px} px high", path="images/0", got=height_px,
+            allowed=f">= {MIN_FACE_PX} px from forehead to chin",
+            hint="Give a larger picture or crop it closer to the face.",
+        )  # fmt: skip
     return faces[0], len(faces)

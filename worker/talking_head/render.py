@@ -93,9 +93,7 @@ class Actor:
         return picture
 
 
-def _staged(
-    ctx: TaskContext, images: list[Path], width: int, height: int
-) -> tuple[Stage, NDArray[np.float32]]:
+def _staged(ctx: TaskContext, images: list[Path], width: int, height: int) -> tuple[Stage, NDArray[np.float32]]:
     """Open the portrait, place it on the frame and return it with its landmarks there."""
     if images:
         picture = read_portrait(images[0])

@@ -110,7 +110,7 @@ def phoneme_curves(phonemes: tuple[Phoneme, ...], *, frames: int, fps: float) ->
 
 
 def band_curves(speech: Speech, loudness: NDArray[np.float32], *, frames: int, fps: float) -> NDArray[np.float32]:
-    """Return float32 [frames, 4] in [0, 1] from the audio alone: loudness opens, bright sounds widen, dark ones round."""
+    """Return float32 [frames, 4] in [0, 1] from audio alone: loudness opens, bright sounds widen, dark ones round."""
     low, high = (
         band_level_db(speech.samples, speech.rate_hz, frames=frames, fps=fps, band_hz=band)
         for band in ((200.0, 900.0), (1500.0, 3500.0))
@@ -162,7 +162,7 @@ def _seals(phonemes: tuple[Phoneme, ...], at_s: NDArray[np.float64], fps: float)
     return sealed
 
 
-def _smooth(curve: NDArray[np.float32]) -> NDArray[np.float32]:
+def _smooth(curve: NDArray[np.floating]) -> NDArray[np.float32]:
     """Average each value with its neighbours, weights 1 2 1."""
     padded = np.pad(curve, 1, mode="edge")
     return ((padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4).astype(np.float32)

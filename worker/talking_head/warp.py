@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Number = TypeVar("Number", bound=np.generic)
 STEP_PX = 4  # of the grid; faces are smoother than this everywhere but at the lids, which are layers (`eyes.py`)
 INVERSION_ROUNDS = 4
 
@@ -29,7 +31,7 @@ class Region:
         """Return the part of this region that lies inside (left, top, right, bottom)."""
         return Region(max(self.left, box[0]), max(self.top, box[1]), min(self.right, box[2]), min(self.bottom, box[3]))
 
-    def cut(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def cut(self, picture: NDArray[Number]) -> NDArray[Number]:
         """Return the part of a picture, as a view."""
         return picture[self.top : self.bottom, self.left : self.right]
 

@@ -87,9 +87,7 @@ def _sound(inputs: Inputs, video: Path) -> tuple[Samples | None, int]:
         return (samples if len(samples) else None), rate_hz
     samples, rate_hz = read_audio(_file(inputs, "audio"))
     if measure_lufs(samples, rate_hz) <= SILENCE_LUFS:
-        raise TaskError(
-            "silent_audio", "nothing can be heard in the sound", path="inputs.audio", kind=FailureKind.INPUT
-        )
+        raise TaskError("silent_audio", "nothing can be heard in the sound", path="inputs.audio")
     return samples, rate_hz
 
 

@@ -5,7 +5,8 @@ Usage: `python -m graphs.writing.facts.build_wordnet DIR`, DIR holding `data.nou
 
 Output, xz-compressed UTF-8, one synset a line, in file order: `lemmas TAB hypernyms TAB parts TAB gloss`.
 `lemmas` is `name:rank` joined by `;` where rank counts from the lemma's most frequent sense (0), `hypernyms` and
-`parts` are line numbers joined by `,`. Examples are dropped from glosses, and the 20,000 Latin taxa and their kin with them.
+`parts` are line numbers joined by `,`. Examples are dropped from glosses, and Latin taxa with
+their kin are left out.
 """
 
 from __future__ import annotations

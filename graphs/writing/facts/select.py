@@ -41,11 +41,12 @@ _ABOUT_THE_WORK = re.compile(
     re.IGNORECASE,
 )
 _SAID_VERB = re.compile(r"\b(is|are|was|were|has|have|had|can|will|does|do|did|\w{3,}(?:ed|s))\b")
+_PRONOUN = re.compile(r"(?:It|They|He|She|Its|Their|His|Her)\b")
 _IMPERSONAL = re.compile(
     r"(?:It|There) (?:can|could|may|might|is|was|has|are|were|also)\b.{0,30}\b(?:said|that|to|also various|possible)\b"
 )
 _WORDY = re.compile(
-    r"\b(?:the (?:term|word|name)|refers? to|defined as|etymolog\w+|derived from|classified|clade|genus"
+    r"\b(?:the (?:term|word|name)s?|refers? to|defined as|etymolog\w+|derived from|classified|clade|genus"
     r"|taxonom\w+|comune"
     r"|phylum|order [A-Z]|suborder|superfamily|subfamily|species of|respectively|aforementioned|colloquially"
     r"|monophyletic"
@@ -112,10 +113,15 @@ class Library:
             )
             if match:
                 text = match.group(1)
-                return text[0].lower() + text[1:] if text.split()[0].lower() in ("a", "an", "the") else text
+                senses = self._nouns.senses(topic.article.name)
+                common = text.split()[0].lower() in ("a", "an", "the") or (senses and not senses[0].is_proper)
+                return text[0].lower() + text[1:] if common else text
         if topic.sense is not None and topic.sense.is_proper:
             return next((each for each in topic.sense.lemmas if each.lower() == topic.name), topic.sense.lemmas[0])
-        if self._articles.takes_article(topic.name) or self._is_concrete(topic):
+        counted = self._articles.takes_article(topic.name)
+        if counted is None and topic.sense is not None:
+            counted = topic.sense.gloss.startswith(("a ", "an "))
+        if counted or self._is_concrete(topic):
             return ("an " if topic.name[:1] in "aeiou" else "a ") + topic.name
         return topic.name
 
@@ -133,11 +139,13 @@ class Library:
             on_subject = on_subject or article.name.lower() in sentence.lower()
             if _IMPERSONAL.match(sentence):
                 continue
-            starts_with_pronoun = bool(re.match(r"(?:It|They|He|She|Its|Their|His|Her)\b", sentence))
-            if starts_with_pronoun:
-                forms = [_named(form, named) for form in spoken_forms(sentence)] if on_subject else []
-            else:
-                forms = spoken_forms(sentence)
+            forms = spoken_forms(sentence)
+            forms = [
+                _named(form, named) if _PRONOUN.match(form) else form
+                for form in forms
+                if on_subject or not _PRONOUN.match(form)
+            ]
+            if not _PRONOUN.match(sentence):
                 on_subject = bool(position == 0 or re.search(rf"\b{re.escape(article.name)}", sentence[:60], re.I))
             if forms:
                 score = _score(forms[-1], topic) + (3.0 if position == 0 else 0.0) - 0.2 * position
@@ -147,7 +155,7 @@ class Library:
     def _of_components(self, topic: Topic) -> list[Fact]:
         """Return what is known of the single words of a compound that no source knows as a whole."""
         found: list[Fact] = []
-        for word in topic.phrase.lower().split():
+        for word in (singulars(each)[-1] for each in topic.phrase.lower().split()):
             articles, sense = self._articles.named(word), self._nouns.best_sense(word, topic.phrase)
             part = Topic(word, word, articles[0] if articles else None, sense, frozenset())
             if part.is_known and word not in STOPWORDS:
@@ -168,7 +176,7 @@ class Library:
         source = f"{SOURCE}: {topic.name}"
         said = self._nouns.sentences(topic.sense, subject)
         glosses = [
-            Fact((text,), source, _score(text, topic) + (2.0 if not index else -1.0), 0)
+            Fact((text,), source, _score(text, topic) + (2.0 if not index else -2.5), 50 * min(index, 1) + index)
             for index, text in enumerate(said)
         ]
         lead = next((fact for fact in found if fact.order == 0), None)
@@ -204,10 +212,11 @@ class Library:
             names = [name for name in ancestors if len(name) > 2]
         else:
             names = _named_things(topic.article.lead)
+        tangents = ("People", "Geography") if wanted_words < LONG_SCRIPT_WORDS else ("People",)
         found: list[Fact] = []
         for name in names:
             articles = [
-                each for each in self._articles.named(name) if each is not topic.article and each.field != "People"
+                each for each in self._articles.named(name) if each is not topic.article and each.field not in tangents
             ]
             if not articles or _words_of(found) > wanted_words * 2:
                 continue
@@ -218,7 +227,7 @@ class Library:
                 for fact in self._of_article(articles[0], sub, self.subject(sub), first=start)
                 if re.match(rf"(?:An? |The )?{re.escape(articles[0].name)}", fact.forms[-1], re.IGNORECASE)
             ]
-            found += new[: 1 if wanted_words < LONG_SCRIPT_WORDS else 4]
+            found += new[: 1 if topic.article is not None and wanted_words < LONG_SCRIPT_WORDS else 4]
         return found
 
 

@@ -32,21 +32,15 @@ where wake > woken and lease_until < now()
 order by priority, created_at limit :count;
 
 -- name: take_job^
--- Take the job's lease for one advance; no row: nothing to do, or somebody else has it.
-with j as (
-    update job set runner = :runner, epoch = epoch + 1,
-        takeovers = takeovers + (lease_until > '-infinity' and runner is distinct from :runner)::int,
-        lease_until = now() + make_interval(secs => :lease_s)
-    where id = :id and wake > woken and lease_until < now()
-        and status in ('queued', 'planning', 'running', 'awaiting_approval', 'cancelling')
-    returning *
-)
-select j.id, j.owner_id, j.tenant_id, j.status, j.plan, j.plan_digest, j.epoch, j.wake, j.priority, j.failures,
-    j.graph_version, j.deadline_at < now() as overdue,
-    coalesce((select jsonb_agg(jsonb_build_object('node_path', r.node_path, 'node_id', r.node_id,
-        'status', r.status, 'result', r.result, 'error', r.error, 'queue', r.queue) order by r.node_path)
-        from node_run r where r.job_id = j.id), '[]'::jsonb) as runs
-from j;
+-- Take the job's lease for one advance; no row: nothing to do, or somebody else has it. The runs are read by a
+-- second statement: its snapshot is newer than the `wake` that this one returns, so no outcome is missed.
+update job set runner = :runner, epoch = epoch + 1,
+    takeovers = takeovers + (lease_until > '-infinity' and runner is distinct from :runner)::int,
+    lease_until = now() + make_interval(secs => :lease_s)
+where id = :id and wake > woken and lease_until < now()
+    and status in ('queued', 'planning', 'running', 'awaiting_approval', 'cancelling')
+returning id, owner_id, tenant_id, status, plan, plan_digest, epoch, wake, priority, failures, graph_version,
+    deadline_at < now() as overdue;
 
 -- name: renew_jobs
 update job set lease_until = now() + make_interval(secs => :lease_s)
@@ -253,17 +247,17 @@ where status = 'running' and lease_until < now() order by lease_until limit 200;
 -- name: lose_run^
 -- A lease lapsed: the claim counts as a crash; the third one poisons the run.
 with j0 as (
-    select id from job where id = :job_id for update
+    select id, status from job where id = :job_id for update
 ), run as (
     update node_run r set crashes = r.crashes + 1, lease_until = null,
-        status = case when job.status in ('cancelling', 'cancelled') then 'cancelled'
+        status = case when j0.status in ('cancelling', 'cancelled') then 'cancelled'
             when r.crashes + 1 >= 3 then 'dead' else 'ready' end,
         error = case when r.crashes + 1 >= 3 then jsonb_build_object('kind', 'crash', 'code', 'poisoned',
             'message', 'this node ended its worker three times', 'hint',
             'look at the worker log, change the params and retry') else r.error end,
         not_before = now() + make_interval(secs => :delay_s),
-        ended_at = case when r.crashes + 1 >= 3 or job.status in ('cancelling', 'cancelled') then now() end
-    from j0 join job on job.id = j0.id
+        ended_at = case when r.crashes + 1 >= 3 or j0.status in ('cancelling', 'cancelled') then now() end
+    from j0
     where r.job_id = j0.id and r.node_path = :node_path and r.epoch = :epoch and r.status = 'running'
         and r.lease_until < now()
     returning r.job_id, r.node_path, r.status, r.crashes

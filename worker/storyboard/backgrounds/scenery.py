@@ -29,7 +29,7 @@ def sky(setting: Setting, hour: str, *, clouds: float = 1.0, light_y: float = 0.
     side = float(setting.rng.uniform(0.12, 0.26)) if setting.rng.random() < 0.5 else float(setting.rng.uniform(0.74, 0.88))
     layers: list[Element] = []
     if hour == "day":
-        back.glow(side, light_y, 0.32, (1.0, 0.95, 0.75), 0.45)
+        back.glow(side, light_y, 0.28, (1.0, 0.95, 0.75), 0.30)
         back.glow(side, light_y, 0.075, (1.0, 0.98, 0.85), 1.0)
     elif hour == "dusk":
         back.glow(side, 0.52, 0.5, (1.0, 0.55, 0.25), 0.5)
@@ -107,7 +107,7 @@ def lit(colour: Colour, hour: str) -> Colour:
     """Return a colour as it looks at this hour."""
     match hour:
         case "dusk":
-            return mix((colour[0] * 0.95, colour[1] * 0.72, colour[2] * 0.68), (0.75, 0.35, 0.3), 0.18)
+            return mix((colour[0] * 0.92, colour[1] * 0.72, colour[2] * 0.78), (0.70, 0.32, 0.42), 0.18)
         case "night":
             return mix((colour[0] * 0.34, colour[1] * 0.40, colour[2] * 0.55), (0.08, 0.14, 0.34), 0.4)
         case "storm":

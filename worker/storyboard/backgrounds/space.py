@@ -57,7 +57,7 @@ def black_hole(setting: Setting) -> Backdrop:
     """Paint a black hole whose disk turns, over a star field."""
     sheet = _nebula(setting, ("#070412", "#2a1550", "#7b2f5c"), strength=0.5)
     x = 0.5 + float(setting.rng.uniform(-0.06, 0.06))
-    return Backdrop((sheet.plate(0.0), *_stars(setting), BlackHole(setting, x=x, y=0.42)), dark=True)
+    return Backdrop((sheet.plate(0.0), *_stars(setting), BlackHole(setting, x=x, y=0.40)), dark=True, middle_taken=True)
 
 
 class BlackHole:
@@ -74,7 +74,7 @@ class BlackHole:
         high, wide = setting.height // self.SCALE, setting.width // self.SCALE
         ys, xs = np.mgrid[0:high, 0:wide].astype(np.float32) / high
         xs, ys = xs - x * wide / high, ys - y
-        hole = 0.135
+        hole = 0.15
         tilt = 0.17
         radius = np.sqrt(xs**2 + (ys / tilt) ** 2)
         flat_angle = np.arctan2(ys / tilt, xs)
@@ -110,7 +110,7 @@ class BlackHole:
             along = (turn * 415).astype(np.float32)
             across = np.clip(radius * 130, 0, 95).astype(np.float32)
             spun = cv2.remap(self._texture, along, across, cv2.INTER_LINEAR)
-            light = light + band * (0.35 + 1.35 * spun) * self._beam
+            light = light + band * (0.55 + 1.7 * spun) * self._beam
         glow = np.clip(light[..., None] * np.array((1.15, 0.66, 0.30), np.float32), 0, 1.6)
         glow = glow + np.clip(light - 0.75, 0, 1)[..., None] * np.array((0.2, 0.45, 0.7), np.float32)
         glow *= (1 - self._shadow)[..., None]

@@ -62,7 +62,7 @@ def _swell(setting: Setting, hour: str, *, rows: tuple[int, ...]) -> list[Elemen
     plates: list[Element] = []
     for row in rows:
         sheet = setting.sheet()
-        tone = mix(lit(mix(rgb("#4aa8d8"), rgb("#0b4a86"), row / 4), hour), HAZE[hour], 0.30 - 0.075 * row)
+        tone = mix(lit(mix(rgb("#4aa8d8"), rgb("#0b4a86"), row / 4), hour), HAZE[hour], 0.22 - 0.055 * row)
         base = 0.56 + 0.05 * row + 0.012 * row * row
         if row == 0:
             line = np.full(sheet.cover.shape[1], base, np.float32)

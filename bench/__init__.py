@@ -1,0 +1,1 @@
+"""Speed claims as runnable commands; each prints a table, none is a test."""
