@@ -8,13 +8,9 @@ import sys
 
 def main() -> int:
     """Serve until SIGTERM; return 2 when settings are bad, all of them named."""
-    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # must be set before langgraph is imported
-    import uvicorn
     from pydantic import ValidationError
 
-    from control_api.app import create_app
     from control_api.settings import ApiSettings
-    from schemas.logs import configure_logs
 
     try:
         settings = ApiSettings()  # type: ignore[call-arg]  # from the environment
@@ -23,6 +19,12 @@ def main() -> int:
             name = "_".join(str(part) for part in problem["loc"]).upper()
             print(f"REELGRAPH_API_{name}: {problem['msg']}" if name else problem["msg"], file=sys.stderr)
         return 2
+    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # must be set before langgraph is imported
+    import uvicorn
+
+    from control_api.app import create_app
+    from schemas.logs import configure_logs
+
     configure_logs()
     uvicorn.run(
         create_app(settings),

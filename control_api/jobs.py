@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -19,6 +20,7 @@ from graphs.database import Database
 from graphs.facades import LOCAL_OWNER, parse_uuid
 from schemas.channels import TICKS
 from schemas.errors import Conflict, IllegalState, NotFound, ValidationFailed
+from schemas.script import Script
 
 Row = dict[str, Any]
 GATE_PORT = "script"
@@ -132,12 +134,15 @@ class Jobs:
 
         Raises:
             Conflict: it was answered already, or another question stands there now.
+            ValidationFailed: the edited value is not a script.
         """
         job = await self.get(job_id)
         gates = {row["node_path"]: row for row in await self._database.all("approvals", job_id=job_id)}
         gate = gates.get(node)
         if gate is None:
             raise NotFound("this job has no such gate", path="/node", got=node, allowed=sorted(gates))
+        if approve and value is not None:
+            _checked_script(value)
         answered = value if value is not None else gate["question"].get("question", {}).get("value")
         error = None if approve else {"kind": "input", "code": "rejected", "message": "a person rejected this value"}
         state = "completed" if approve else "failed"
@@ -184,6 +189,17 @@ class Jobs:
                 node |= {key: tick[key] for key in ("stage", "step", "steps", "etaSeconds", "message") if key in tick}
                 node["progress"] = max(node["progress"], tick.get("progress") or 0.0)
         snapshot["progress"] = max(snapshot["progress"], views.progress_of(snapshot["nodes"]))
+
+
+def _checked_script(value: Any) -> None:
+    try:
+        Script.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"/{part}" for part in first["loc"])
+        raise ValidationFailed(
+            f"the edited script is not one: {first['msg']}", path=f"/value{where}", allowed=sorted(Script.model_fields)
+        ) from None
 
 
 def _text(value: str | bytes) -> str:

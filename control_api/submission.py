@@ -110,8 +110,7 @@ class Submission:
             {"type": "job.planned", "body": planned},
         ]
         profile_id = plan.context.get("profile_id")
-        row = await platform.database.one(
-            "submit_job",
+        job = dict(
             id=uuid4(),
             tenant_id=LOCAL_TENANT,
             owner_id=LOCAL_OWNER,
@@ -131,6 +130,9 @@ class Submission:
             deadline_s=JOB_DEADLINE_S,
             events=events,
         )
+        row = await platform.database.one("submit_job", **job)
+        if row is None:  # a twin with the same key was committed while this statement waited for it; now it is seen
+            row = await platform.database.one("submit_job", **job)
         assert row is not None
         if not row["fresh"] and row["request_hash"] != request_hash:
             raise Conflict("this Idempotency-Key was used with another body", path="Idempotency-Key", got=key)

@@ -9,7 +9,7 @@ from graphs.board import GATE_QUEUE
 from schemas.artifact import ARTIFACTS
 from schemas.events import SCHEMA_VERSION
 from schemas.plan import Plan
-from schemas.states import NodeStatus, RunStatus, shown
+from schemas.states import JobStatus, NodeStatus, RunStatus, shown
 
 Row = dict[str, Any]
 _ENDED_BADLY = {"failed", "cancelled"}
@@ -28,6 +28,8 @@ def node_views(plan: Plan, runs: Iterable[Row], *, job_status: str) -> list[Row]
 
 def _node_view(node_id: str, task: str, plane: str, weight: float, runs: list[Row], job_status: str) -> Row:
     view: Row = {"id": node_id, "task": task, "plane": plane, "weight": weight, "progress": 0.0}
+    if not runs and job_status == JobStatus.COMPLETED:  # a foreach over an empty list
+        return {**view, "status": NodeStatus.COMPLETED, "progress": 1.0, "items": 0}
     if not runs:
         view["status"] = NodeStatus.SKIPPED if job_status in _ENDED_BADLY else NodeStatus.PENDING
         return view

@@ -286,7 +286,7 @@ class ControlNodes:
     ) -> NodeContext:
         last = 0.0
 
-        def progress(fraction: float, *, stage: str | None = None, message: str | None = None) -> None:
+        def progress(fraction: float, stage: str | None = None, message: str | None = None) -> None:
             nonlocal last
             now = time.time()
             if now - last < TICK_PAUSE_S:

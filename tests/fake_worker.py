@@ -39,6 +39,11 @@ MANIFEST_BODY: dict[str, Any] = {
                 "additionalProperties": False,
             },
         },
+        "read_script": {
+            "description": "Return the script.",
+            "inputs": {"script": {"type": "object", "kind": "script"}},
+            "outputs": {"value": JSON},
+        },
         "render_video": {
             "description": "Pretend to render.",
             "variants": ["svd", "sadtalker"],
@@ -47,7 +52,7 @@ MANIFEST_BODY: dict[str, Any] = {
         "train_lora": {"enabled": False, "reason": "no diffusion base model is configured"},
         "train_voice": {"enabled": False, "reason": "no voice base model is configured"},
     },
-    "queues": {name: "cpu" for name in ("noop", "render_video", "train_lora", "train_voice")},
+    "queues": {name: "cpu" for name in ("noop", "read_script", "render_video", "train_lora", "train_voice")},
 }  # fmt: skip
 
 
@@ -145,8 +150,8 @@ class FakeWorker:
             event = {"type": "node.failed", "body": {"status": "failed", "error": error}}
             await self._record("fail_run", [event], key, error=error, delay_s=None)
             return
-        value = {"n": params.get("value", 0), "attempt": attempt, "got": inputs.get("value")}
-        result = {"value": value} if run["task"] == "noop" else {"video": {"kind": "video", "name": "fake.mp4"}}
+        value = {"n": params.get("value", 0), "attempt": attempt, "got": inputs.get("value") or inputs.get("script")}
+        result = {"video": {"kind": "video", "name": "fake.mp4"}} if run["task"] == "render_video" else {"value": value}
         event = {"type": "node.completed", "body": {"status": "completed", "progress": 1.0}}
         await self._record("commit_run", [event], key, result=result)
 

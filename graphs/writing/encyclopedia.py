@@ -108,6 +108,10 @@ class Encyclopedia:
                 break
         return found
 
+    def count(self, phrase: str) -> int:
+        """Return how often the leads say the phrase."""
+        return len(re.findall(rf"\b{re.escape(phrase.lower())}\b", self._text[0]))
+
     def takes_article(self, noun: str) -> bool | None:
         """Tell whether English says `a NOUN`, counted in the leads themselves; None when they never say it."""
         text, _ = self._text

@@ -18,7 +18,7 @@ NAME = "SmolLM2-135M-Instruct"
 CONTEXT_TOKENS = 1024
 TEMPERATURE = 0.2
 REPEAT_PENALTY = 1.15
-MOST_TOKENS = 72
+MOST_TOKENS = 56
 
 _SYSTEM = (
     "You shorten one sentence so that it is easy to say aloud. You keep its meaning and its words. You add nothing."

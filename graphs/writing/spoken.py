@@ -93,6 +93,7 @@ _SAY = (
     (re.compile(r"(\d) ?\u00b0C\b"), r"\1 degrees Celsius"),
     (re.compile(r"(\d) ?\u00b0F\b"), r"\1 degrees Fahrenheit"),
     (re.compile(r"(\d) km\b"), r"\1 kilometers"),
+    (re.compile(r"(\d) m\b(?!\.\w)"), r"\1 meters"),
     (re.compile(r"(\d) kg\b"), r"\1 kilograms"),
     (re.compile(r"(\d) mya\b"), r"\1 million years ago"),
     (re.compile(r"\b(?:c|ca)\. ?(?=\d)"), "around "),
@@ -146,6 +147,7 @@ def spoken_forms(sentence: str) -> list[str]:
 
 def _ends_the_sentence(rest: str) -> bool:
     """Tell whether a clause that starts here runs to the end: after a comma there would be more of the main clause."""
+    rest = re.sub(r"(?<=\d),(?=\d)", "", rest)
     return "," not in rest or bool(re.search(r",? (?:and|or) [^,]{2,40}\.$", rest)) or bool(_TRAILING.search(rest))
 
 

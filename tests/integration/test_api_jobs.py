@@ -16,6 +16,7 @@ from tests.fake_worker import FakeWorker
 
 GATE = {"id": "gate", "task": "gate.approve", "plane": "node", "inputs": {"value": "request.script"},
         "params": {"question": "Good?"}}  # fmt: skip
+USE = {"id": "use", "task": "read_script", "plane": "python", "inputs": {"script": "gate.script"}}
 SCRIPT = {"stage": "A void.", "narrative": "Nothing is here."}
 
 
@@ -205,7 +206,7 @@ async def test_only_failed_nodes_of_a_failed_job_can_be_retried(client: Client) 
 
 
 async def test_a_gate_waits_for_a_person_and_passes_on_the_edited_value(client: Client) -> None:
-    body = plan(GATE, noop("use", inputs={"value": "gate.script"}), script=SCRIPT)
+    body = plan(GATE, USE, script=SCRIPT)
     job_id = await client.submit({"plan": body})
     await client.reaches(job_id, "awaiting_approval")
     (open_,) = (await client.get(f"/api/jobs/{job_id}"))["approvals"]
@@ -226,7 +227,7 @@ async def test_a_gate_waits_for_a_person_and_passes_on_the_edited_value(client: 
 
 
 async def test_a_rejected_gate_fails_the_job_and_a_retry_asks_again(client: Client) -> None:
-    job_id = await client.submit({"plan": plan(GATE, noop("use", inputs={"value": "gate.script"}), script=SCRIPT)})
+    job_id = await client.submit({"plan": plan(GATE, USE, script=SCRIPT)})
     await client.reaches(job_id, "awaiting_approval")
     (open_,) = (await client.get(f"/api/jobs/{job_id}"))["approvals"]
     answer = {"node": "gate", "questionHash": open_["questionHash"], "decision": "reject"}
@@ -243,7 +244,7 @@ async def test_a_rejected_gate_fails_the_job_and_a_retry_asks_again(client: Clie
 
 
 async def test_an_answer_that_is_no_script_is_refused(client: Client) -> None:
-    job_id = await client.submit({"plan": plan(GATE, noop("use", inputs={"value": "gate.script"}), script=SCRIPT)})
+    job_id = await client.submit({"plan": plan(GATE, USE, script=SCRIPT)})
     await client.reaches(job_id, "awaiting_approval")
     (open_,) = (await client.get(f"/api/jobs/{job_id}"))["approvals"]
     for value in ("a text", {"stage": "x", "narrative": ""}, {"stage": "x"}):
@@ -292,7 +293,7 @@ async def test_metrics_ready_and_capabilities_answer(client: Client) -> None:
     assert live["python"]["train_lora"]["reason"]
     assert live["python"]["render_video"]["variants"] == ["svd", "sadtalker"]
     (worker,) = (await client.get("/api/workers"))["items"]
-    assert worker["tasks"] == ["noop", "render_video"]
+    assert worker["tasks"] == ["noop", "read_script", "render_video"]
 
 
 async def test_the_openapi_document_lists_every_route(client: Client) -> None:

@@ -22,7 +22,7 @@ from graphs.writing.spoken import spoken_forms
             "An octopus can radically deform its shape.",
         ),
         (
-            "Volcanoes are found where plates diverge, and because most boundaries are underwater, most are underwater.",
+            "Volcanoes are found where plates diverge, and because most plates are underwater, most are underwater.",
             "Volcanoes are found where plates diverge.",
         ),
         ("However, 5–20% of bread is eaten by ducks.", "5 to 20 percent of bread is eaten by ducks."),

@@ -47,7 +47,7 @@ class Finish:
         shade8 = np.repeat((shade * 255).astype(np.uint8)[..., None], 3, axis=2)
         rng = np.random.default_rng(seed)
         tiles = tuple(
-            cv2.cvtColor(rng.integers(0, GRAIN_LEVELS, (height, width), dtype=np.uint8), cv2.COLOR_GRAY2RGB)
+            np.repeat(rng.integers(0, GRAIN_LEVELS, (height, width, 1), dtype=np.uint8), 3, axis=2)
             for _ in range(GRAIN_TILES)
         )
         return cls((np.clip(curves, 0, 1) * 255).astype(np.uint8)[None], shade8, tiles, grey)
@@ -56,6 +56,6 @@ class Finish:
         """Return frame `number` finished, uint8 [H, W, 3]."""
         if self.grey:
             plain = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-            frame = cv2.addWeighted(frame, 1 - self.grey, plain, self.grey, 0)
+            frame = np.asarray(cv2.addWeighted(frame, 1 - self.grey, plain, self.grey, 0), np.uint8)
         toned = cv2.multiply(cv2.LUT(frame, self.curves), self.shade, scale=1 / 255)
         return np.asarray(cv2.add(toned, self.grain[(number * 5) % len(self.grain)]), np.uint8)

@@ -70,7 +70,7 @@ class Cutout:
         """Return the cutout of float32 `rgb` [h, w, 3] and `alpha` [h, w], both in [0, 1]."""
         colour = cv2.convertScaleAbs(rgb * alpha[..., None], alpha=255)
         hold = cv2.convertScaleAbs(1 - alpha, alpha=255)
-        return cls(colour, cv2.merge([hold, hold, hold]))
+        return cls(np.asarray(colour, np.uint8), np.asarray(cv2.merge([hold, hold, hold]), np.uint8))
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,9 @@ def lay(frame: Picture, cutout: Cutout, matrix: Affine) -> None:
     if cutout.hold is None:
         region[:] = cv2.warpAffine(cutout.colour, local, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return
-    colour = cv2.warpAffine(cutout.colour, local, size, flags=cv2.INTER_LINEAR)
+    colour = np.asarray(cv2.warpAffine(cutout.colour, local, size, flags=cv2.INTER_LINEAR), np.uint8)
     hold = cv2.warpAffine(cutout.hold, local, size, flags=cv2.INTER_LINEAR, borderValue=(255, 255, 255))
+    hold = np.asarray(hold, np.uint8)
     over(region, colour, hold)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import cv2
@@ -42,15 +43,24 @@ class Letters:
             middle, reach = cover.shape[1] // 2, min(cover.shape[1] // 2 - pad, round(size * height * 1.1))
             line_y = cover.shape[0] - pad - round(size * height * 0.12)
             line = np.zeros(cover.shape, np.uint8)
-            cv2.line(line, (middle - reach, line_y), (middle + reach, line_y), 255, max(2, round(size * height * 0.1)), cv2.LINE_AA)
+            cv2.line(
+                line,
+                (middle - reach, line_y),
+                (middle + reach, line_y),
+                255,
+                max(2, round(size * height * 0.1)),
+                cv2.LINE_AA,
+            )
             on = line > 0
             paint[on], cover = underline, np.maximum(cover, line.astype(np.float32) / 255)
         sigma = max(1.0, size * height * 0.13)
         soft = cv2.GaussianBlur(cover, (0, 0), sigma) * 0.85 + cv2.GaussianBlur(cover, (0, 0), sigma * 0.3) * 0.35
         shade = np.clip(np.roll(soft, round(size * height * 0.03), axis=0), 0, 0.8)
         alpha = cover + shade * (1 - cover)
-        mixed = (paint * cover[..., None] + np.array((0.02, 0.03, 0.09), np.float32) * (shade * (1 - cover))[..., None])
-        self._full = Cutout.of((mixed / np.maximum(alpha, 1e-3)[..., None]).astype(np.float32), alpha.astype(np.float32))
+        mixed = paint * cover[..., None] + np.array((0.02, 0.03, 0.09), np.float32) * (shade * (1 - cover))[..., None]
+        self._full = Cutout.of(
+            (mixed / np.maximum(alpha, 1e-3)[..., None]).astype(np.float32), alpha.astype(np.float32)
+        )
 
     def draw(self, frame: Picture, view: View) -> None:
         age_s = view.t_s - self.enters_s
@@ -71,9 +81,9 @@ class Letters:
 @cache
 def covered_characters() -> frozenset[int]:
     """Return the code points that the font can draw."""
-    import uharfbuzz
+    import uharfbuzz  # its module attributes come from C: pyright cannot see them
 
-    return frozenset(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(FONT))).unicodes)
+    return frozenset(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(FONT))).unicodes)  # type: ignore[attr-defined]
 
 
 def drawable(text: str) -> str:
@@ -84,9 +94,9 @@ def drawable(text: str) -> str:
 
 def _faded(cutout: Cutout, seen: float) -> Cutout:
     assert cutout.hold is not None
-    return Cutout(
-        cv2.convertScaleAbs(cutout.colour, alpha=seen), cv2.convertScaleAbs(cutout.hold, alpha=seen, beta=255 * (1 - seen))
-    )
+    colour = cv2.convertScaleAbs(cutout.colour, alpha=seen)
+    hold = cv2.convertScaleAbs(cutout.hold, alpha=seen, beta=255 * (1 - seen))
+    return Cutout(np.asarray(colour, np.uint8), np.asarray(hold, np.uint8))
 
 
 def _drawn(text: str, *, size_px: int, max_px: int) -> Floats:
@@ -108,15 +118,16 @@ def _drawn(text: str, *, size_px: int, max_px: int) -> Floats:
     return (np.asarray(image, np.float32) / 255).astype(np.float32)
 
 
-def _wrapped(text: str, max_px: int, length: object) -> list[str]:
-    assert callable(length)
+def _wrapped(text: str, max_px: int, length: Callable[[str], float]) -> list[str]:
     words = text.split()
     count = max(1, math.ceil(length(text) / max_px))
     target = length(text) / count
     lines: list[str] = [""]
     for word in words:
         joined = f"{lines[-1]} {word}".strip()
-        if lines[-1] and (length(joined) > max_px or (length(lines[-1]) + length(word) / 2 > target and len(lines) < count)):
+        if lines[-1] and (
+            length(joined) > max_px or (length(lines[-1]) + length(word) / 2 > target and len(lines) < count)
+        ):
             lines.append(word)
         else:
             lines[-1] = joined

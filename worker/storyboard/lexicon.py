@@ -1,4 +1,4 @@
-"""Which pictures a text calls for: curated phrases to sprites, backgrounds and topics. Pure but for reading three data files.
+"""Which pictures a text calls for: curated phrases to sprites, backgrounds and topics. Reads three data files.
 
 Only what the data files spell is ever matched: whole words (and their plain plurals), longest phrase first, so
 that "flying" finds no insect and "interest rate" is one thing. It knows no pixels and no times.
@@ -15,12 +15,16 @@ from typing import Literal
 
 HERE = Path(__file__).parent
 Place = Literal["ground", "sky", "float", "water", "under"]
-_TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")  # noqa: RUF001 (people do type the curly apostrophe)
-_NOT_BEFORE_A_NOUN = frozenset(
-    "to i you we they he she it who which can could will would shall should may might must never always not "
-    "don't doesn't didn't cannot often usually also".split()
-)
-_DETERMINERS = frozenset("a an the this that these those my your his her its our their some any every us them".split())
+_TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_NOT_BEFORE_TEXT = """
+to i you we they he she it who which can could will would shall should may might must never always not don't
+doesn't didn't cannot often usually also
+"""
+_NOT_BEFORE_A_NOUN = frozenset(_NOT_BEFORE_TEXT.split())
+_DETERMINERS_TEXT = """
+a an the this that these those my your his her its our their some any every us them
+"""
+_DETERMINERS = frozenset(_DETERMINERS_TEXT.split())
 
 FIGURES_OF_SPEECH = (
     "heart of the", "at the heart", "by heart", "key to", "key idea", "key point", "on the other hand", "on fire",
@@ -108,7 +112,7 @@ class Lexicon:
 
 def tokens_of(text: str) -> list[str]:
     """Return the lower-case words of a text, without punctuation and without the genitive `'s`."""
-    return [re.sub(r"['’]s$", "", word).replace("’", "'") for word in _TOKEN.findall(text.lower())]  # noqa: RUF001
+    return [re.sub(r"['’]s$", "", word).replace("’", "'") for word in _TOKEN.findall(text.lower())]
 
 
 @cache
@@ -124,7 +128,7 @@ def sprites() -> dict[str, Sprite]:
 def sprite_words() -> Lexicon:
     """Return the lexicon word -> sprite name."""
     phrases = [_Phrase(tuple(figure.split()), "") for figure in FIGURES_OF_SPEECH]
-    for _emoji, name, _place_, _percent, words in _rows("sprites/index.txt", 5):
+    for _emoji, name, _where, _percent, words in _rows("sprites/index.txt", 5):
         phrases += [_phrase(word, name) for word in words.split(",")]
     return Lexicon(phrases)
 

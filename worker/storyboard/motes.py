@@ -87,7 +87,9 @@ class Rain:
             length = high * (0.03 + 0.04 * near)
             px, py = (x * 1.2 - 0.2 * fall) * wide, fall * high
             level = int(255 * self._strength * (0.4 + 0.6 * near))
-            cv2.line(streaks, (round(px), round(py)), (round(px - length * 0.2), round(py + length)), level, 1, cv2.LINE_AA)
+            cv2.line(
+                streaks, (round(px), round(py)), (round(px - length * 0.2), round(py + length)), level, 1, cv2.LINE_AA
+            )
         full = cv2.resize(streaks, (view.width, view.height), interpolation=cv2.INTER_LINEAR)
         frame[:] = cv2.add(frame, cv2.merge([full, full, full]))
 

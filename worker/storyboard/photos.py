@@ -27,7 +27,13 @@ class PhotoScene:
             dimmed = cv2.convertScaleAbs(back, alpha=0.55)
             fit = min(width * 0.9 / wide, height * 0.9 / high)
             self._elements = [
-                _plate(np.asarray(dimmed, np.uint8), max(width / 160, height / back.shape[0]) * 1.25, width, height, depth=0.1),
+                _plate(
+                    np.asarray(dimmed, np.uint8),
+                    max(width / 160, height / back.shape[0]) * 1.25,
+                    width,
+                    height,
+                    depth=0.1,
+                ),
                 _plate(photo, fit, width, height, depth=1.0, framed=True),
             ]
         if shown := drawable(title):

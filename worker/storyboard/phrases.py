@@ -9,26 +9,29 @@ from worker.speech.timing import Word
 from worker.storyboard.lexicon import tokens_of
 
 _FIGURE = re.compile(r"^[$€£]?\d[\d,.]*(?:%|°C|°F|°|k|km|kg|m|s)?$")
-_UNITS = frozenset(
-    "percent % degrees years year million billion trillion thousand hundred kilometers kilometres meters metres miles "
-    "hours minutes seconds days weeks months dollars euros pounds people times kilograms tons tonnes liters litres "
-    "light-years volts watts calories grams bc ad bce ce km kg celsius fahrenheit centuries decades".split()
-)
-_COMMON = frozenset(
-    """a an the and or but so if then than that this these those there here it its it's is are was were be been being am
-    do does did done have has had having will would can could should may might must of in on at to for from by with
-    without into onto over under between through about as up down out off not no nor only just even still also very
-    really too more most much many few less least some any all each every both either neither one two three i you he
-    she we they me him her us them my your his our their who whom whose which what when where why how because while
-    until unless although though however meanwhile finally first next later again once ever never always often
-    sometimes usually today now ago soon get gets got make makes made take takes took go goes went come comes came keep
-    keeps kept let lets say says said see sees saw know knows knew think thinks thought want wants give gives gave find
-    finds found use uses used work works worked look looks call called calls become becomes became turn turns turned
-    put puts run runs ran start starts started end ends ended like well good better best bad big small little new old
-    own same other another such quite rather almost nearly thing things way ways lot lots kind sort simply actually
-    basically remember imagine means meaning around against during before after above below across toward towards
-    along away back don't doesn't didn't can't won't isn't aren't that's there's you're we're they're i'm let's""".split()
-)
+_UNITS_TEXT = """
+percent % degrees years year million billion trillion thousand hundred kilometers kilometres meters metres miles
+hours minutes seconds days weeks months dollars euros pounds people times kilograms tons tonnes liters litres
+light-years volts watts calories grams bc ad bce ce km kg celsius fahrenheit centuries decades
+"""
+_UNITS = frozenset(_UNITS_TEXT.split())
+_COMMON_TEXT = """
+a an the and or but so if then than that this these those there here it its it's is are was were be been being
+am do does did done have has had having will would can could should may might must of in on at to for from by
+with without into onto over under between through about as up down out off not no nor only just even still also
+very really too more most much many few less least some any all each every both either neither one two three i
+you he she we they me him her us them my your his our their who whom whose which what when where why how because
+while until unless although though however meanwhile finally first next later again once ever never always often
+sometimes usually today now ago soon get gets got make makes made take takes took go goes went come comes came
+keep keeps kept let lets say says said see sees saw know knows knew think thinks thought want wants give gives
+gave find finds found use uses used work works worked look looks call called calls become becomes became turn
+turns turned put puts run runs ran start starts started end ends ended like well good better best bad big small
+little new old own same other another such quite rather almost nearly thing things way ways lot lots kind sort
+simply actually basically remember imagine means meaning around against during before after above below across
+toward towards along away back don't doesn't didn't can't won't isn't aren't that's there's you're we're they're
+i'm let's
+"""
+_COMMON = frozenset(_COMMON_TEXT.split())
 LONGEST_LETTERS = 26
 
 

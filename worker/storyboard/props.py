@@ -82,9 +82,9 @@ def _pixels(name: str, size_px: int) -> tuple[Floats, Floats]:
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     cut = np.clip(cv2.resize(cut, None, fx=factor, fy=factor, interpolation=way), 0, 1)
     cut = cv2.copyMakeBorder(cut, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
-    alpha = cut[..., 3]
+    alpha = np.ascontiguousarray(cut[..., 3], np.float32)
     colour = cut[..., 2::-1] / np.maximum(alpha, 1e-3)[..., None]
-    return np.clip(colour, 0, 1).astype(np.float32), np.ascontiguousarray(alpha)
+    return np.clip(colour, 0, 1).astype(np.float32), alpha
 
 
 def _halo(alpha: Floats, *, dark: bool) -> Cutout:
@@ -93,11 +93,11 @@ def _halo(alpha: Floats, *, dark: bool) -> Cutout:
     wide = cv2.copyMakeBorder(alpha, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0)
     small = cv2.resize(wide, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(small, (0, 0), max(1.0, alpha.shape[1] * (0.022 if not dark else 0.026)))
-    soft = cv2.resize(soft, (wide.shape[1], wide.shape[0]), interpolation=cv2.INTER_LINEAR)
+    soft = np.asarray(cv2.resize(soft, (wide.shape[1], wide.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
     if dark:
-        return Cutout.of(np.full((*soft.shape, 3), (0.62, 0.76, 1.0), np.float32), soft * 0.36)
-    moved = np.roll(soft, round(alpha.shape[0] * 0.045), axis=0)
-    return Cutout.of(np.full((*soft.shape, 3), (0.04, 0.05, 0.12), np.float32), moved * 0.34)
+        return Cutout.of(np.full((*soft.shape, 3), (0.62, 0.76, 1.0), np.float32), soft * np.float32(0.36))
+    moved = np.roll(soft, round(alpha.shape[0] * 0.045), axis=0) * np.float32(0.34)
+    return Cutout.of(np.full((*soft.shape, 3), (0.04, 0.05, 0.12), np.float32), moved)
 
 
 def _ground_shadow(alpha: Floats) -> Cutout:
@@ -108,9 +108,11 @@ def _ground_shadow(alpha: Floats) -> Cutout:
     pad = round(wide * 0.2)
     shadow = np.zeros((max(8, round(wide * 0.3)), wide + 2 * pad), np.uint8)
     middle = (shadow.shape[1] // 2, shadow.shape[0] // 2)
-    cv2.ellipse(shadow, middle, (round(wide * span * 0.56), max(2, round(wide * span * 0.075))), 0, 0, 360, 255, -1, cv2.LINE_AA)
-    soft = cv2.GaussianBlur(shadow, (0, 0), max(1.0, wide * 0.028)).astype(np.float32) / 255
-    return Cutout.of(np.full((*soft.shape, 3), (0.03, 0.04, 0.09), np.float32), soft * 0.5)
+    cv2.ellipse(
+        shadow, middle, (round(wide * span * 0.56), max(2, round(wide * span * 0.075))), 0, 0, 360, 255, -1, cv2.LINE_AA
+    )
+    soft = np.asarray(cv2.GaussianBlur(shadow, (0, 0), max(1.0, wide * 0.028)), np.float32) * np.float32(0.5 / 255)
+    return Cutout.of(np.full((*soft.shape, 3), (0.03, 0.04, 0.09), np.float32), soft)
 
 
 def _matrix(

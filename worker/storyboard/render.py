@@ -23,7 +23,9 @@ FADE_S = 0.55
 
 def available() -> str | None:
     """Return None: everything this backend needs is shipped with it; else what is missing."""
-    return None if (Path(__file__).parent / "sprites" / "rocket.webp").is_file() else "worker/storyboard/sprites is empty"
+    return (
+        None if (Path(__file__).parent / "sprites" / "rocket.webp").is_file() else "worker/storyboard/sprites is empty"
+    )
 
 
 def frames(
@@ -85,7 +87,9 @@ def _told(scene: Scene) -> str:
 def _photo(path: Path, width: int, height: int) -> Picture:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise TaskError("undecodable", f"{path.name} is not a readable image", path="inputs.images", allowed="PNG, JPEG, WebP")
+        raise TaskError(
+            "undecodable", f"{path.name} is not a readable image", path="inputs.images", allowed="PNG, JPEG, WebP"
+        )
     factor = min(1.0, 1.5 * max(width, height) / max(image.shape[:2]))
     small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8)

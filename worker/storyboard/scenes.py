@@ -20,6 +20,13 @@ from worker.storyboard.phrases import callout, key_phrase
 SCENE_S = 4.6  # an explainer changes its picture about this often
 SHORTEST_S, LONGEST_S = 2.4, 6.4
 MOST_SPRITES = 3
+NATURE = frozenset({"mountains", "desert", "forest", "snow", "ocean", "beach", "underwater", "storm"})
+_NATURE_TOPICS = """
+geography plants animals ocean weather environment farming travel history war sport
+"""
+AT_HOME_IN_NATURE = frozenset(_NATURE_TOPICS.split())
+SHOWN_TWICE = frozenset({("globe", "earth"), ("mountains", "mountain"), ("beach", "beach")})
+"""A background that already shows what the sprite shows."""
 MOVES = ("push_in", "pan_right", "pull_out", "pan_left", "rise", "orbit")
 
 
@@ -84,13 +91,12 @@ def storyboard(
         local = lexicon.topics_of(text)
         actors = _actors(group, [*subjects, *local], chosen, starts[number], end_s)
         background = _background(text, actors, subjects or local, chosen, choice, stage=stage)
+        actors = tuple(actor for actor in actors if (background, actor.sprite.name) not in SHOWN_TWICE)
         actors = actors or _defaults(subjects or local, background, chosen, starts[number])
         letters = callout(group) or (None if actors else key_phrase(group, title=title))
         lettering = Lettering(letters[0], max(starts[number] + 0.3, letters[1])) if letters else None
         move = MOVES[(first_move + number) % len(MOVES)]
-        chosen.append(
-            Scene(starts[number], end_s, text, background, actors, lettering, move, choice.randrange(2**31))
-        )
+        chosen.append(Scene(starts[number], end_s, text, background, actors, lettering, move, choice.randrange(2**31)))
     return chosen
 
 
@@ -138,7 +144,11 @@ def _cut(group: list[Word]) -> int:
         stop, pause = group[at - 1].text[-1] in ".!?", group[at - 1].text[-1] in ",;:—-"
         orphan = any(word.text[-1] in ".!?" for word in (*group[max(0, at - 3) : at - 1], *group[at : at + 2]))
         joint = group[at].text.lower() in {"and", "but", "while", "because", "so", "then", "until", "when", "where"}
-        return abs(group[at].start_s - middle) / span - (0.6 if stop else 0.3 if pause else 0.15 if joint else 0.0) + 0.5 * orphan
+        return (
+            abs(group[at].start_s - middle) / span
+            - (0.6 if stop else 0.3 if pause else 0.15 if joint else 0.0)
+            + 0.5 * orphan
+        )
 
     return min(range(2, len(group) - 1), key=cost)
 
@@ -165,15 +175,22 @@ def _actors(
 
 
 def _defaults(subjects: list[str], background: str, before: list[Scene], start_s: float) -> tuple[Actor, ...]:
-    """Return a picture that fits the topic for a sentence that names nothing; each is used once."""
-    used = {actor.sprite.name for scene in before for actor in scene.actors}
+    """Return a picture that fits the topic for a sentence that names nothing: the one shown longest ago."""
+    if background in NATURE and not AT_HOME_IN_NATURE & set(subjects[:1]):
+        return ()
+    used = [actor.sprite.name for scene in before for actor in scene.actors]
+    last = {actor.sprite.name for actor in before[-1].actors} if before else set[str]()
     grounded = background in lexicon.grounded_backgrounds()
-    for subject in subjects[:2]:
-        for name in lexicon.topics()[subject].sprites:
-            sprite = lexicon.sprites()[name]
-            if name not in used and (sprite.place in {"float", "sky"} or (sprite.place == "ground" and grounded)):
-                return (Actor(sprite, start_s + 0.3),)
-    return ()
+    fitting = [
+        sprite
+        for subject in subjects[:1]
+        for sprite in map(lexicon.sprites().__getitem__, lexicon.topics()[subject].sprites)
+        if sprite.name not in last and (sprite.place in {"float", "sky"} or (sprite.place == "ground" and grounded))
+    ]
+    if not fitting:
+        return ()
+    best = min(fitting, key=lambda sprite: (used.count(sprite.name), fitting.index(sprite)))
+    return (Actor(best, start_s + 0.3),)
 
 
 def _background(
@@ -197,9 +214,9 @@ def _background(
     for name in list(score):
         grounded = name in lexicon.grounded_backgrounds()
         score[name] += 1.4 if grounded and "ground" in kinds else -1.2 if "ground" in kinds else 0.0
-        score[name] += 1.5 if name == "ocean" and "water" in kinds else 0.0
+        score[name] += {"ocean": 3.0, "underwater": -6.0}.get(name, 0.0) if "water" in kinds else 0.0
         score[name] += 4.0 if name == "underwater" and "under" in kinds else 0.0
-        score[name] -= sum(3.2 for scene in before if scene.background == name)
+        score[name] -= sum(8.0 for scene in before if scene.background == name)
         score[name] -= 6.0 if before and before[-1].background == name else 0.0
         score[name] += choice.random() * 0.3
     return max(score, key=lambda name: (score[name], name))

@@ -119,7 +119,12 @@ class Sheet:
         ry = min(round_, (y1 - y0) / 2)
         rx = min(ry * self.height / self.width, (x1 - x0) / 2)
         points: list[tuple[float, float]] = []
-        for cx, cy, start in ((x1 - rx, y1 - ry, 0.0), (x0 + rx, y1 - ry, 0.5), (x0 + rx, y0 + ry, 1.0), (x1 - rx, y0 + ry, 1.5)):
+        for cx, cy, start in (
+            (x1 - rx, y1 - ry, 0.0),
+            (x0 + rx, y1 - ry, 0.5),
+            (x0 + rx, y0 + ry, 1.0),
+            (x1 - rx, y0 + ry, 1.5),
+        ):
             for step in range(7):
                 angle = np.pi * (start + 0.5 * step / 6)
                 points.append((cx + rx * float(np.cos(angle)), cy + ry * float(np.sin(angle))))
@@ -145,8 +150,10 @@ class Sheet:
         paint = np.array(colour, np.float32) * (1 - fall) + np.array(to or colour, np.float32) * fall
         share, below = cover[..., None], self.cover[..., None]
         after = share + below * (1 - share)
-        self.colour = (paint * share + self.colour * below * (1 - share)) / np.maximum(after, 1e-4)
-        self.cover = after[..., 0]
+        self.colour = np.asarray(
+            (paint * share + self.colour * below * (1 - share)) / np.maximum(after, 1e-4), np.float32
+        )
+        self.cover = np.asarray(after[..., 0], np.float32)
 
     def glow(self, x: float, y: float, radius: float, colour: Colour, strength: float = 0.5) -> None:
         """Add light around a point; `radius` is a share of the frame height."""

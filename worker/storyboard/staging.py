@@ -74,7 +74,7 @@ def _letters(scene: Scene, width: int, height: int, accent: Colour, *, title: st
         shown_s = min(TITLE_S, max(1.6, (scene.end_s - scene.start_s) * 0.7))
         hidden_s = shown_s
         letters.append(
-            Letters(title, x=0.5, y=0.2, size=0.115, width=width, height=height, enters_s=0.0 - 0.2, leaves_s=shown_s,
+            Letters(title, x=0.5, y=0.165, size=0.115, width=width, height=height, enters_s=0.0 - 0.2, leaves_s=shown_s,
                     max_width=0.82, underline=accent)
         )  # fmt: skip
     if scene.lettering is not None and (text := drawable(scene.lettering.text)):
@@ -84,7 +84,7 @@ def _letters(scene: Scene, width: int, height: int, accent: Colour, *, title: st
         if enters_s < scene.end_s - scene.start_s - 0.8:
             alone = not scene.actors
             letters.append(
-                Letters(text, x=0.5, y=(0.5 if title else 0.42) if alone else 0.17, size=0.15 if alone else 0.11, width=width,
+                Letters(text, x=0.5, y=(0.5 if title else 0.42) if alone else 0.155, size=0.15 if alone else 0.11, width=width,
                         height=height, enters_s=enters_s, max_width=0.8, underline=accent)
             )  # fmt: skip
     return letters
@@ -112,14 +112,14 @@ def _prop(
 ) -> Prop:  # fmt: skip
     sprite = actor.sprite
     size = sprite.height_ratio * (1.12 if count == 1 else 1.0 if number == 0 else 0.86) * (0.9 if leave_room else 1.0)
-    size *= 0.8 if backdrop.middle_taken else 1.0
+    size = min(size * (0.8 if backdrop.middle_taken else 1.0), 0.42 if leave_room else 0.56)
     standing = backdrop.floor is not None and sprite.place in {"ground", "water"}
     if standing and backdrop.floor is not None:
         y = min(CALM_Y, max(backdrop.floor + 0.05, CALM_Y - 0.02 - 0.03 * number))
     elif sprite.place == "sky":
         y = 0.27 + size * 0.2 + (0.08 if leave_room else 0.0) + float(rng.uniform(0, 0.05))
     else:
-        y = (0.49 if leave_room else 0.43) + (0.05 if number else 0.0) + float(rng.uniform(-0.03, 0.03))
+        y = (0.54 if leave_room else 0.43) + (0.05 if number else 0.0) + float(rng.uniform(-0.03, 0.03))
     if not standing:
         y = min(y, CALM_Y - size / 2 - 0.015)
     aspect = min(1.0, width / height / 1.4)

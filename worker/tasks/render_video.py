@@ -104,7 +104,11 @@ def render_video(ctx: TaskContext, params: RenderVideoParams, inputs: Inputs) ->
     cover = ctx.workdir / "thumbnail.jpg"
     thumbnail(video, cover)
 
-    media = dataclasses.asdict(facts) | {"variant": params.variant, "backend": BACKENDS[params.variant], "voice": speech.voice}
+    media = dataclasses.asdict(facts) | {
+        "variant": params.variant,
+        "backend": BACKENDS[params.variant],
+        "voice": speech.voice,
+    }
     saved = ctx.save(video, kind="video", name="video.mp4", media=media)
     result: dict[str, Any] = {
         **saved,

@@ -14,6 +14,7 @@ from graphs.writing.sentences import (
     count_words,
     overlap,
     plural,
+    singulars,
     split_sentences,
     words,
 )
@@ -26,6 +27,9 @@ IDEAL_WORDS = 12
 ENOUGH_WORDS_RATIO = 1.6
 LONG_SCRIPT_WORDS = 90
 """A shorter script takes one sentence at most from each neighbouring article, so that it stays on its topic."""
+
+COMMON = 40
+"""A neighbour that more sentences than this speak of is too general to be told in a short script."""
 
 _COMMAND = re.compile(
     r"^(?:please|can|could|would|make|create|generate|write|produce|render|explain|show|tell|give|use|add|include|keep"
@@ -117,7 +121,8 @@ class Library:
                 common = text.split()[0].lower() in ("a", "an", "the") or (senses and not senses[0].is_proper)
                 return text[0].lower() + text[1:] if common else text
         if topic.sense is not None and topic.sense.is_proper:
-            return next((each for each in topic.sense.lemmas if each.lower() == topic.name), topic.sense.lemmas[0])
+            named = next((each for each in topic.sense.lemmas if each.lower() == topic.name), topic.sense.lemmas[0])
+            return f"the {named}" if topic.phrase.lower() == f"the {named.lower()}" else named
         counted = self._articles.takes_article(topic.name)
         if counted is None and topic.sense is not None:
             counted = topic.sense.gloss.startswith(("a ", "an "))
@@ -208,7 +213,7 @@ class Library:
     def _related(self, topic: Topic, wanted_words: int) -> list[Fact]:
         """Return leads of the things that the topic's own text names, to fill a longer script."""
         if topic.article is None:
-            ancestors = self._nouns.ancestors(topic.sense)[:2] if topic.sense else []
+            ancestors = self._nouns.ancestors(topic.sense)[:3] if topic.sense else []
             names = [name for name in ancestors if len(name) > 2]
         else:
             names = _named_things(topic.article.lead)
@@ -218,7 +223,8 @@ class Library:
             articles = [
                 each for each in self._articles.named(name) if each is not topic.article and each.field not in tangents
             ]
-            if not articles or _words_of(found) > wanted_words * 2:
+            far = topic.article is not None and wanted_words < LONG_SCRIPT_WORDS and self._articles.count(name) > COMMON
+            if not articles or far or _words_of(found) > wanted_words * 2:
                 continue
             sub = Topic(name, articles[0].name, articles[0], None, frozenset())
             start = 200 + 20 * len(found)

@@ -9,7 +9,13 @@ from worker.storyboard.layers import Element
 from worker.storyboard.motes import Motes
 from worker.storyboard.sheet import mix, rgb
 
-PAIRS = (("#4a1fb8", "#ff6f91"), ("#0b3c8c", "#1fb6c9"), ("#0b5e5e", "#8fd14f"), ("#5b2a9d", "#3f8cff"), ("#a8324a", "#ffb347"))
+PAIRS = (
+    ("#4a1fb8", "#ff6f91"),
+    ("#0b3c8c", "#1fb6c9"),
+    ("#0b5e5e", "#8fd14f"),
+    ("#5b2a9d", "#3f8cff"),
+    ("#a8324a", "#ffb347"),
+)
 
 
 def soft(setting: Setting) -> Backdrop:
@@ -24,7 +30,9 @@ def soft(setting: Setting) -> Backdrop:
         x, y = setting.rng.uniform(0.05, 0.95), setting.rng.uniform(0.1, 0.9)
         radius = setting.rng.uniform(0.12, 0.34)
         colour = mix(low if number % 2 else top, setting.accent if number == 0 else (1, 1, 1), 0.45)
-        sheet.ellipse(x, y, radius, radius, mix(colour, (1, 1, 1), 0.2), colour, opacity=0.42, blur=0.004 + 0.02 * (number % 3))
+        sheet.ellipse(
+            x, y, radius, radius, mix(colour, (1, 1, 1), 0.2), colour, opacity=0.42, blur=0.004 + 0.02 * (number % 3)
+        )
         phase, reach = number * 1.7, setting.height * 0.025
         far.append(
             sheet.plate(

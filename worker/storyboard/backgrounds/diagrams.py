@@ -1,8 +1,9 @@
-"""Pictures of ideas: a growing chart, coins, a network, a circuit, contour lines, sound waves, a map. No numbers, no claims."""
+"""Pictures of ideas: chart, coins, network, circuit, contour lines, sound waves, map. No numbers, no claims."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -20,7 +21,9 @@ _SHIFT = 4
 class Trace:
     """A line that draws itself, with a bright head; frame points."""
 
-    def __init__(self, points: list[tuple[float, float]], colour: Colour, *, seconds: float, thick: float, loop: bool = False) -> None:
+    def __init__(
+        self, points: list[tuple[float, float]], colour: Colour, *, seconds: float, thick: float, loop: bool = False
+    ) -> None:
         self.points = np.array(points, np.float64)
         self.colour, self.seconds, self.thick, self.loop = tuple(round(255 * c) for c in colour), seconds, thick, loop
 
@@ -53,7 +56,15 @@ class Waves:
             height = (0.05 + 0.07 * swell) * np.sin(math.pi * xs) ** 1.5
             ys = 0.43 + height * np.sin(xs * (16 + 6 * number) - view.t_s * (3 + number) + number)
             line = np.round(np.stack([xs * view.width, ys * view.height], -1) * 16).astype(np.int32)
-            cv2.polylines(frame, [line.reshape(-1, 1, 2)], False, colour, max(2, view.height // (150 + 40 * number)), cv2.LINE_AA, _SHIFT)
+            cv2.polylines(
+                frame,
+                [line.reshape(-1, 1, 2)],
+                False,
+                colour,
+                max(2, view.height // (150 + 40 * number)),
+                cv2.LINE_AA,
+                _SHIFT,
+            )
 
 
 def chart(setting: Setting) -> Backdrop:
@@ -67,10 +78,23 @@ def chart(setting: Setting) -> Backdrop:
     for k in range(12):
         top = 0.74 - 0.05 - 0.36 * (k / 11) ** 2 - 0.03 * float(setting.rng.random())
         tone = mix(setting.accent, rgb("#3fa7d6"), 0.55)
-        grid.box(0.06 + 0.075 * k, top, 0.105 + 0.075 * k, 0.75, mix(tone, (1, 1, 1), 0.15), mix(tone, rgb("#0b1f3a"), 0.6), round_=0.01, opacity=0.6)
+        grid.box(
+            0.06 + 0.075 * k,
+            top,
+            0.105 + 0.075 * k,
+            0.75,
+            mix(tone, (1, 1, 1), 0.15),
+            mix(tone, rgb("#0b1f3a"), 0.6),
+            round_=0.01,
+            opacity=0.6,
+        )
     grid.line([(0.02, 0.75), (0.98, 0.75)], (0.9, 0.95, 1), thick=0.005, opacity=0.8)
     curve = [(0.05 + 0.9 * k / 40, 0.68 - 0.50 * (k / 40) ** 2.1 + 0.012 * math.sin(k * 0.9)) for k in range(41)]
-    return Backdrop((back.plate(0.0), grid.plate(0.35), Trace(curve, setting.accent, seconds=3.5, thick=0.011)), floor=None, dark=True)
+    return Backdrop(
+        (back.plate(0.0), grid.plate(0.35), Trace(curve, setting.accent, seconds=3.5, thick=0.011)),
+        floor=None,
+        dark=True,
+    )
 
 
 def coins(setting: Setting) -> Backdrop:
@@ -86,10 +110,33 @@ def coins(setting: Setting) -> Backdrop:
             for coin in range(count):
                 y = 0.80 + 0.13 * row - coin * size * 0.30
                 sheet.ellipse(x, y + size * 0.22, size, size * 0.32, mix(rgb("#9a6a12"), rgb("#0d3b2e"), fade))
-                sheet.ellipse(x, y, size, size * 0.32, mix(rgb("#ffe08a"), rgb("#1d5f47"), fade), mix(rgb("#e0a11e"), rgb("#1d5f47"), fade))
-                sheet.ellipse(x, y, size * 0.72, size * 0.21, mix(rgb("#e0a11e"), rgb("#1d5f47"), fade), mix(rgb("#ffe08a"), rgb("#1d5f47"), fade))
+                sheet.ellipse(
+                    x,
+                    y,
+                    size,
+                    size * 0.32,
+                    mix(rgb("#ffe08a"), rgb("#1d5f47"), fade),
+                    mix(rgb("#e0a11e"), rgb("#1d5f47"), fade),
+                )
+                sheet.ellipse(
+                    x,
+                    y,
+                    size * 0.72,
+                    size * 0.21,
+                    mix(rgb("#e0a11e"), rgb("#1d5f47"), fade),
+                    mix(rgb("#ffe08a"), rgb("#1d5f47"), fade),
+                )
         layers.append(sheet.plate(0.25 + 0.3 * row))
-    glints = Motes(setting.rng, count=26, kind="twinkle", colour=(1, 0.9, 0.5), height=setting.height, size=(0.003, 0.008), strength=0.9, speed=0.1)
+    glints = Motes(
+        setting.rng,
+        count=26,
+        kind="twinkle",
+        colour=(1, 0.9, 0.5),
+        height=setting.height,
+        size=(0.003, 0.008),
+        strength=0.9,
+        speed=0.1,
+    )
     return Backdrop((*layers, glints), dark=True)
 
 
@@ -98,18 +145,29 @@ def network(setting: Setting) -> Backdrop:
     back = _board(setting, "#0a1030", "#24306e")
     sheet = setting.sheet()
     nodes = [
-        [(0.08 + 0.21 * layer + float(setting.rng.uniform(-0.02, 0.02)), 0.12 + (k + 0.5) * 0.66 / count) for k in range(count)]
+        [
+            (0.08 + 0.21 * layer + float(setting.rng.uniform(-0.02, 0.02)), 0.12 + (k + 0.5) * 0.66 / count)
+            for k in range(count)
+        ]
         for layer, count in enumerate((4, 6, 5, 6, 3))
     ]
     pulses: list[Element] = []
-    for left, right in zip(nodes, nodes[1:], strict=False):
+    for left, right in pairwise(nodes):
         for a in left:
             for b in right:
                 if setting.rng.random() < 0.6:
                     sheet.line([a, b], rgb("#7fa8ff"), thick=0.0025, opacity=0.35)
                     if setting.rng.random() < 0.35 and len(pulses) < 16:
                         steps = [(a[0] + (b[0] - a[0]) * k / 8, a[1] + (b[1] - a[1]) * k / 8) for k in range(9)]
-                        pulses.append(Trace(steps, setting.accent, seconds=float(setting.rng.uniform(1.2, 2.6)), thick=0.005, loop=True))
+                        pulses.append(
+                            Trace(
+                                steps,
+                                setting.accent,
+                                seconds=float(setting.rng.uniform(1.2, 2.6)),
+                                thick=0.005,
+                                loop=True,
+                            )
+                        )
     for layer in nodes:
         for x, y in layer:
             sheet.ellipse(x, y, 0.034, 0.034, rgb("#5f8bff"), opacity=0.25, blur=0.008)
@@ -133,8 +191,20 @@ def circuit(setting: Setting) -> Backdrop:
         for px, py in (points[0], points[-1]):
             sheet.ellipse(px, py, 0.011, 0.011, rgb("#e8d27a"), rgb("#b0913a"))
         if number % 2 == 0:
-            fine = [(a[0] + (b[0] - a[0]) * k / 6, a[1] + (b[1] - a[1]) * k / 6) for a, b in zip(points, points[1:], strict=False) for k in range(6)]
-            pulses.append(Trace(fine, mix(setting.accent, (1, 1, 1), 0.3), seconds=float(setting.rng.uniform(1.6, 3.2)), thick=0.005, loop=True))
+            fine = [
+                (a[0] + (b[0] - a[0]) * k / 6, a[1] + (b[1] - a[1]) * k / 6)
+                for a, b in pairwise(points)
+                for k in range(6)
+            ]
+            pulses.append(
+                Trace(
+                    fine,
+                    mix(setting.accent, (1, 1, 1), 0.3),
+                    seconds=float(setting.rng.uniform(1.6, 3.2)),
+                    thick=0.005,
+                    loop=True,
+                )
+            )
     for x, y in ((0.1, 0.3), (0.9, 0.55)):
         sheet.box(x - 0.055, y - 0.09, x + 0.055, y + 0.09, rgb("#2a2f3a"), rgb("#14171e"), round_=0.008)
         for pin in range(6):
@@ -151,7 +221,9 @@ def contours(setting: Setting) -> Backdrop:
     height = np.sqrt(dx * dx + dy * dy) + 0.34 * wobble
     share = np.clip(height / 0.95, 0, 1)[..., None]
     deep, mid, high = (np.array(rgb(code), np.float32) for code in ("#12355b", "#7a3e9d", "#f0a35e"))
-    blend = deep * np.clip(1 - 2 * share, 0, 1) + mid * (1 - np.abs(2 * share - 1)) + high * np.clip(2 * share - 1, 0, 1)
+    blend = (
+        deep * np.clip(1 - 2 * share, 0, 1) + mid * (1 - np.abs(2 * share - 1)) + high * np.clip(2 * share - 1, 0, 1)
+    )
     steps = height * 13
     line = np.clip(1 - np.abs(steps - np.round(steps)) / 0.09, 0, 1)[..., None]
     sheet.colour = (blend * (0.72 + 0.06 * np.floor(steps % 2)[..., None]) + line * 0.22).astype(np.float32)
@@ -159,7 +231,10 @@ def contours(setting: Setting) -> Backdrop:
     for k in range(40):
         path.append((x, y))
         pull = 0.085
-        x, y = x + (0.56 - x) * pull + 0.004 * math.sin(k * 0.5), y + (0.52 - y) * pull * 0.8 + 0.004 * math.cos(k * 0.5)
+        x, y = (
+            x + (0.56 - x) * pull + 0.004 * math.sin(k * 0.5),
+            y + (0.52 - y) * pull * 0.8 + 0.004 * math.cos(k * 0.5),
+        )
     return Backdrop((sheet.plate(0.0), Trace(path, setting.accent, seconds=4.0, thick=0.008)), dark=True)
 
 
@@ -167,7 +242,9 @@ def waves(setting: Setting) -> Backdrop:
     """Paint waves of sound."""
     back = _board(setting, "#1a0b2e", "#5b2a86")
     tones = [mix(setting.accent, (1, 1, 1), 0.2), rgb("#ff8fd8"), rgb("#8fd0ff"), rgb("#c9a8ff")]
-    sparks = Motes(setting.rng, count=24, kind="rise", colour=(1, 0.85, 1), height=setting.height, strength=0.5, speed=0.04)
+    sparks = Motes(
+        setting.rng, count=24, kind="rise", colour=(1, 0.85, 1), height=setting.height, strength=0.5, speed=0.04
+    )
     return Backdrop((back.plate(0.0), Waves(tones), sparks), dark=True)
 
 
@@ -180,7 +257,9 @@ def map_(setting: Setting) -> Backdrop:
     sea, land = np.array(rgb("#a9c6bd"), np.float32), np.array(rgb("#ecd6a4"), np.float32)
     shore = np.exp(-(((lands - 0.5) / 0.012) ** 2))[..., None]
     band = np.exp(-(((lands - 0.47) / 0.03) ** 2))[..., None] * (1 - level)
-    sheet.colour = ((sea * (1 - level) + land * level) * (0.88 + 0.2 * paper) - shore * 0.35 + band * 0.06).astype(np.float32)
+    sheet.colour = ((sea * (1 - level) + land * level) * (0.88 + 0.2 * paper) - shore * 0.35 + band * 0.06).astype(
+        np.float32
+    )
     for k in range(1, 8):
         sheet.line([(k / 8, -0.1), (k / 8, 1.1)], rgb("#8a6a42"), thick=0.0015, opacity=0.3)
         sheet.line([(-0.1, k / 7), (1.1, k / 7)], rgb("#8a6a42"), thick=0.0015, opacity=0.3)

@@ -56,7 +56,9 @@ def gallery(setting: Setting) -> Backdrop:
         a, b = rgb(("#f6bd60", "#84a59d", "#a0c4ff", "#ffadad")[int(setting.rng.integers(4))]), rgb("#3d405b")
         frames.box(x - half + 0.012, 0.33 - high, x + half - 0.012, 0.29 + high, a, mix(a, b, 0.7))
         frames.ellipse(x + float(setting.rng.uniform(-0.04, 0.04)), 0.26, 0.045, 0.045, (1, 0.95, 0.8), a, opacity=0.9)
-        points = [(x - half + 0.012 + k * (2 * half - 0.024) / 12, 0.36 + 0.03 * math.sin(k * 0.9 + x * 9)) for k in range(13)]
+        points = [
+            (x - half + 0.012 + k * (2 * half - 0.024) / 12, 0.36 + 0.03 * math.sin(k * 0.9 + x * 9)) for k in range(13)
+        ]
         frames.polygon([*points, (x + half - 0.012, 0.29 + high), (x - half + 0.012, 0.29 + high)], mix(b, a, 0.3), b)
     floor = _boards(setting, rgb("#c79a6b"), rgb("#7a5433"), top=0.69)
     return Backdrop((back.plate(0.1), frames.plate(0.2), floor), floor=0.72)
@@ -72,7 +74,13 @@ def stage(setting: Setting) -> Backdrop:
         beam = setting.sheet()
         tone = (setting.accent, (1.0, 0.9, 0.7), (0.6, 0.7, 1.0), (1.0, 0.5, 0.7))[number]
         aim = 0.5 + (x - 0.5) * 0.3
-        beam.polygon([(x - 0.008, -0.1), (x + 0.008, -0.1), (aim + 0.11, 0.76), (aim - 0.11, 0.76)], mix(tone, (1, 1, 1), 0.4), tone, opacity=0.26, blur=0.012)
+        beam.polygon(
+            [(x - 0.008, -0.1), (x + 0.008, -0.1), (aim + 0.11, 0.76), (aim - 0.11, 0.76)],
+            mix(tone, (1, 1, 1), 0.4),
+            tone,
+            opacity=0.26,
+            blur=0.012,
+        )
         reach, phase = setting.width * 0.03, number * 1.6
         layers.append(beam.plate(0.2, sway=lambda t, r=reach, p=phase: (r * math.sin(0.9 * t + p), 0.0)))
     floor = _boards(setting, rgb("#8a5238"), rgb("#3a1f18"), top=0.69)
@@ -85,7 +93,9 @@ def stage(setting: Setting) -> Backdrop:
     for fold in range(14):
         x = -0.1 + fold * 0.09
         curtain.ellipse(x + 0.04, -0.02, 0.095, 0.11, rgb("#7e1220"), rgb("#c22a38"))
-    dust = Motes(setting.rng, count=26, kind="drift", colour=(1, 0.9, 0.8), height=setting.height, strength=0.45, speed=0.015)
+    dust = Motes(
+        setting.rng, count=26, kind="drift", colour=(1, 0.9, 0.8), height=setting.height, strength=0.45, speed=0.015
+    )
     return Backdrop((*layers, floor, curtain.plate(0.55)), (dust,), floor=0.72, dark=True)
 
 
@@ -94,7 +104,11 @@ def stadium(setting: Setting) -> Backdrop:
     hour = "night" if setting.hour == "night" else "day"
     layers: list[Element] = sky(setting, hour, clouds=0.6)
     stands = setting.sheet()
-    stands.polygon([(-0.1, 0.28), (0.25, 0.36), (0.75, 0.36), (1.1, 0.28), (1.1, 0.68), (-0.1, 0.68)], lit(rgb("#6b7690"), hour), lit(rgb("#39415c"), hour))
+    stands.polygon(
+        [(-0.1, 0.28), (0.25, 0.36), (0.75, 0.36), (1.1, 0.28), (1.1, 0.68), (-0.1, 0.68)],
+        lit(rgb("#6b7690"), hour),
+        lit(rgb("#39415c"), hour),
+    )
     for _ in range(700):
         x, y = float(setting.rng.uniform(-0.1, 1.1)), float(setting.rng.uniform(0.39, 0.62))
         tone = (rgb("#ffd166"), rgb("#ef476f"), rgb("#e8eef5"), rgb("#4cc9f0"))[int(setting.rng.integers(4))]

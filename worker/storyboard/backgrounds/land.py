@@ -39,7 +39,9 @@ def meadow(setting: Setting) -> Backdrop:
     hour = setting.hour
     field = setting.sheet()
     field.ridge(
-        ridge_line(setting.rng, field, base=0.72, reach=0.05, cells=2, sharp=False), lit(rgb("#8fd05a"), hour), lit(rgb("#2f7d3b"), hour)
+        ridge_line(setting.rng, field, base=0.72, reach=0.05, cells=2, sharp=False),
+        lit(rgb("#8fd05a"), hour),
+        lit(rgb("#2f7d3b"), hour),
     )
     field.texture(setting.rng, 0.16, cells=30, stretch=5)
     for _ in range(46):
@@ -47,7 +49,9 @@ def meadow(setting: Setting) -> Backdrop:
         size = 0.003 + 0.012 * (y - 0.70)
         petal = (rgb("#ffffff"), rgb("#ffd34d"), rgb("#ff8fb1"))[setting.rng.integers(3)]
         field.ellipse(float(x), float(y), size * 1.6, size, lit(petal, hour), opacity=0.9)
-    bits = Motes(setting.rng, count=14, kind="drift", colour=(1, 1, 0.85), height=setting.height, strength=0.5, speed=0.03)
+    bits = Motes(
+        setting.rng, count=14, kind="drift", colour=(1, 1, 0.85), height=setting.height, strength=0.5, speed=0.03
+    )
     far: list[Element] = [*sky(setting, hour), *_hills(setting, hour, ("#7fb8a4", "#6fbf6a")), _grove(setting, hour)]
     return Backdrop((*far, field.plate(0.75), bits), floor=0.73, dark=hour == "night")
 
@@ -68,7 +72,9 @@ def forest(setting: Setting) -> Backdrop:
         sheet.ridge(np.full(sheet.cover.shape[1], foot + 0.03, np.float32), tone, mix(tone, haze, 0.3))
         layers.append(sheet.plate(0.2 + 0.2 * row))
     moss = ground(setting, hour, (rgb("#6f9a4c"), rgb("#2c4a2c")), top=0.71, texture=0.25)
-    specks = Motes(setting.rng, count=22, kind="rise", colour=(1.0, 0.95, 0.6), height=setting.height, strength=0.6, speed=0.02)
+    specks = Motes(
+        setting.rng, count=22, kind="rise", colour=(1.0, 0.95, 0.6), height=setting.height, strength=0.6, speed=0.02
+    )
     return Backdrop((*layers, moss), (specks,), floor=0.73, dark=hour == "night")
 
 
@@ -77,7 +83,9 @@ def mountains(setting: Setting) -> Backdrop:
     hour = setting.hour
     layers = sky(setting, hour, clouds=0.7)
     haze = HAZE[hour]
-    for row, (base, reach, cells, code) in enumerate(((0.66, 0.42, 4, "#6d7fa8"), (0.70, 0.26, 5, "#54708c"), (0.74, 0.13, 6, "#4c7a5c"))):
+    for row, (base, reach, cells, code) in enumerate(
+        ((0.66, 0.42, 4, "#6d7fa8"), (0.70, 0.26, 5, "#54708c"), (0.74, 0.13, 6, "#4c7a5c"))
+    ):
         sheet = setting.sheet()
         tone = mix(lit(rgb(code), hour), haze, 0.35 - 0.14 * row)
         line = ridge_line(setting.rng, sheet, base=base, reach=reach, cells=cells, sharp=True)
@@ -95,11 +103,22 @@ def desert(setting: Setting) -> Backdrop:
     layers = sky(setting, hour, clouds=0.3)
     for row, code in enumerate(("#e8c48a", "#dca860", "#c98b45")):
         sheet = setting.sheet()
-        line = ridge_line(setting.rng, sheet, base=0.66 + 0.05 * row, reach=0.14 - 0.03 * row, cells=2 + row, sharp=False)
+        line = ridge_line(
+            setting.rng, sheet, base=0.66 + 0.05 * row, reach=0.14 - 0.03 * row, cells=2 + row, sharp=False
+        )
         sheet.ridge(line, lit(mix(rgb(code), (1, 1, 1), 0.15), hour), lit(mix(rgb(code), (0.3, 0.1, 0), 0.25), hour))
         sheet.texture(setting.rng, 0.08, cells=40, stretch=7)
         layers.append(sheet.plate(0.3 + 0.2 * row))
-    dust = Motes(setting.rng, count=20, kind="drift", colour=(1, 0.85, 0.6), height=setting.height, strength=0.35, speed=0.08, top=0.4)
+    dust = Motes(
+        setting.rng,
+        count=20,
+        kind="drift",
+        colour=(1, 0.85, 0.6),
+        height=setting.height,
+        strength=0.35,
+        speed=0.08,
+        top=0.4,
+    )
     return Backdrop(tuple(layers), (dust,), floor=0.73, dark=hour == "night")
 
 
@@ -110,10 +129,16 @@ def snow(setting: Setting) -> Backdrop:
     for row, (base, reach) in enumerate(((0.66, 0.26), (0.71, 0.1))):
         sheet = setting.sheet()
         tone = lit((rgb("#b8d4ea"), rgb("#d6e8f5"))[row], hour)
-        sheet.ridge(ridge_line(setting.rng, sheet, base=base, reach=reach, cells=4, sharp=row == 0), mix(tone, (1, 1, 1), 0.4), tone)
+        sheet.ridge(
+            ridge_line(setting.rng, sheet, base=base, reach=reach, cells=4, sharp=row == 0),
+            mix(tone, (1, 1, 1), 0.4),
+            tone,
+        )
         layers.append(sheet.plate(0.2 + 0.25 * row))
     plain = ground(setting, hour, (rgb("#f4faff"), rgb("#a9c9e2")), top=0.71, texture=0.06)
-    flakes = Motes(setting.rng, count=70, kind="fall", colour=(1, 1, 1), height=setting.height, strength=0.95, speed=0.1)
+    flakes = Motes(
+        setting.rng, count=70, kind="fall", colour=(1, 1, 1), height=setting.height, strength=0.95, speed=0.1
+    )
     return Backdrop((*layers, plain), (flakes,), floor=0.73, dark=hour == "night")
 
 
@@ -124,7 +149,9 @@ def road(setting: Setting) -> Backdrop:
     sheet = setting.sheet()
     sheet.ridge(np.full(sheet.cover.shape[1], 0.64, np.float32), lit(rgb("#a9b868"), hour), lit(rgb("#5f7a3a"), hour))
     sheet.texture(setting.rng, 0.15, cells=30, stretch=4)
-    sheet.polygon([(0.485, 0.64), (0.515, 0.64), (0.95, 1.12), (0.05, 1.12)], lit(rgb("#c9bfa8"), hour), lit(rgb("#94897a"), hour))
+    sheet.polygon(
+        [(0.485, 0.64), (0.515, 0.64), (0.95, 1.12), (0.05, 1.12)], lit(rgb("#c9bfa8"), hour), lit(rgb("#94897a"), hour)
+    )
     for row in range(22):
         near = (row / 21) ** 2.0
         y0, y1 = 0.645 + 0.46 * near, 0.645 + 0.46 * ((row + 0.82) / 21) ** 2.0
@@ -144,18 +171,42 @@ def castle(setting: Setting) -> Backdrop:
     layers = sky(setting, hour)
     far = setting.sheet()
     haze = HAZE[hour]
-    far.ridge(ridge_line(setting.rng, far, base=0.68, reach=0.14, cells=3, sharp=False), mix(lit(rgb("#6fa06a"), hour), haze, 0.35))
+    far.ridge(
+        ridge_line(setting.rng, far, base=0.68, reach=0.14, cells=3, sharp=False),
+        mix(lit(rgb("#6fa06a"), hour), haze, 0.35),
+    )
     stone = mix(lit(rgb("#a7a3ad"), hour), haze, 0.22)
     at = 0.24 if setting.rng.random() < 0.5 else 0.76
-    for dx, wide, top in ((-0.085, 0.035, 0.36), (0.085, 0.035, 0.34), (0.0, 0.05, 0.24), (-0.045, 0.03, 0.31), (0.05, 0.03, 0.29)):
-        far.box(at + dx - wide / 2, top, at + dx + wide / 2, 0.66, mix(stone, (1, 1, 1), 0.15), mix(stone, (0.2, 0.2, 0.3), 0.2))
-        far.polygon([(at + dx - wide * 0.65, top), (at + dx + wide * 0.65, top), (at + dx, top - 0.11)], lit(rgb("#b04a4a"), hour), lit(rgb("#7a2f3c"), hour))
+    for dx, wide, top in (
+        (-0.085, 0.035, 0.36),
+        (0.085, 0.035, 0.34),
+        (0.0, 0.05, 0.24),
+        (-0.045, 0.03, 0.31),
+        (0.05, 0.03, 0.29),
+    ):
+        far.box(
+            at + dx - wide / 2,
+            top,
+            at + dx + wide / 2,
+            0.66,
+            mix(stone, (1, 1, 1), 0.15),
+            mix(stone, (0.2, 0.2, 0.3), 0.2),
+        )
+        far.polygon(
+            [(at + dx - wide * 0.65, top), (at + dx + wide * 0.65, top), (at + dx, top - 0.11)],
+            lit(rgb("#b04a4a"), hour),
+            lit(rgb("#7a2f3c"), hour),
+        )
         far.box(at + dx - 0.004, top + 0.05, at + dx + 0.004, top + 0.09, mix(stone, (0, 0, 0.1), 0.7), round_=0.01)
     far.box(at - 0.11, 0.46, at + 0.11, 0.66, stone, mix(stone, (0.2, 0.2, 0.3), 0.25))
     for tooth in range(9):
         x = at - 0.11 + tooth * 0.0255
         far.box(x, 0.44, x + 0.015, 0.47, stone)
-    far.ridge(ridge_line(setting.rng, far, base=0.70, reach=0.09, cells=3, sharp=False), lit(rgb("#79b066"), hour), lit(rgb("#4c8a4c"), hour))
+    far.ridge(
+        ridge_line(setting.rng, far, base=0.70, reach=0.09, cells=3, sharp=False),
+        lit(rgb("#79b066"), hour),
+        lit(rgb("#4c8a4c"), hour),
+    )
     field = ground(setting, hour, (rgb("#93c95e"), rgb("#3a7a3c")), top=0.71)
     return Backdrop((*layers, far.plate(0.35), field), floor=0.73, dark=hour == "night")
 

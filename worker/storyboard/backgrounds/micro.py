@@ -14,9 +14,11 @@ from worker.storyboard.sheet import Sheet, mix, noise, rgb
 
 def cells(setting: Setting) -> Backdrop:
     """Paint soft cells with nuclei, floating at three depths."""
-    low, high, body = (("#0d4a52", "#3fb6a8", "#a8f0d0"), ("#3b1d5c", "#a45cc4", "#f3c2f0"), ("#0e3b66", "#3f8fc9", "#bfe6ff"))[
-        int(setting.rng.integers(3))
-    ]
+    low, high, body = (
+        ("#0d4a52", "#3fb6a8", "#a8f0d0"),
+        ("#3b1d5c", "#a45cc4", "#f3c2f0"),
+        ("#0e3b66", "#3f8fc9", "#bfe6ff"),
+    )[int(setting.rng.integers(3))]
     back = _liquid(setting, low, high)
     layers: list[Element] = [back.plate(0.0)]
     for number in range(7):
@@ -26,10 +28,19 @@ def cells(setting: Setting) -> Backdrop:
         tone = rgb(body)
         sheet.ellipse(x, y, size, size * 0.93, mix(tone, (1, 1, 1), 0.2), mix(tone, rgb(low), 0.45), opacity=0.30)
         sheet.ellipse(x, y, size * 0.9, size * 0.83, mix(tone, rgb(high), 0.6), mix(tone, rgb(low), 0.6), opacity=0.42)
-        sheet.ellipse(x + 0.01, y + 0.01, size * 0.34, size * 0.32, mix(rgb(low), (1, 0.6, 0.8), 0.35), rgb(low), opacity=0.8)
+        sheet.ellipse(
+            x + 0.01, y + 0.01, size * 0.34, size * 0.32, mix(rgb(low), (1, 0.6, 0.8), 0.35), rgb(low), opacity=0.8
+        )
         for _ in range(6):
             a, r = setting.rng.uniform(0, 6.28), setting.rng.uniform(0.45, 0.75) * size
-            sheet.ellipse(x + r * math.cos(a) * 0.56, y + r * math.sin(a), size * 0.07, size * 0.05, mix(tone, rgb(high), 0.3), opacity=0.7)
+            sheet.ellipse(
+                x + r * math.cos(a) * 0.56,
+                y + r * math.sin(a),
+                size * 0.07,
+                size * 0.05,
+                mix(tone, rgb(high), 0.3),
+                opacity=0.7,
+            )
         sheet.ellipse(x - size * 0.22, y - size * 0.45, size * 0.22, size * 0.10, (1, 1, 1), opacity=0.35, blur=0.004)
         layers.append(_floating(sheet, setting, number))
     bits = Motes(setting.rng, count=26, kind="rise", colour=rgb(body), height=setting.height, strength=0.5, speed=0.03)
@@ -47,8 +58,12 @@ def blood(setting: Setting) -> Backdrop:
         size = float(setting.rng.uniform(0.06, 0.10)) * (0.8 + 0.09 * number)
         flat = float(setting.rng.uniform(0.62, 0.95))
         sheet.ellipse(x, y, size, size * flat, rgb("#f0544f"), rgb("#8f1422"), opacity=0.95)
-        sheet.ellipse(x, y + 0.006, size * 0.58, size * flat * 0.55, rgb("#8f1422"), rgb("#e2463f"), opacity=0.85, blur=0.006)
-        sheet.ellipse(x - size * 0.2, y - size * flat * 0.62, size * 0.34, size * 0.09, (1, 0.85, 0.8), opacity=0.4, blur=0.004)
+        sheet.ellipse(
+            x, y + 0.006, size * 0.58, size * flat * 0.55, rgb("#8f1422"), rgb("#e2463f"), opacity=0.85, blur=0.006
+        )
+        sheet.ellipse(
+            x - size * 0.2, y - size * flat * 0.62, size * 0.34, size * 0.09, (1, 0.85, 0.8), opacity=0.4, blur=0.004
+        )
         speed = setting.width * (0.008 + 0.004 * (number % 4))
         layers.append(_floating(sheet, setting, number, drift_px_s=speed))
     return Backdrop(tuple(layers), dark=True)
@@ -75,7 +90,16 @@ def neurons(setting: Setting) -> Backdrop:
         sheet.ellipse(x, y, 0.075, 0.07, tone, opacity=0.35, blur=0.02)
         sheet.ellipse(x, y, 0.036, 0.034, mix(tone, (1, 1, 1), 0.5), tone)
         layers.append(_floating(sheet, setting, number))
-    sparks = Motes(setting.rng, count=40, kind="twinkle", colour=(0.8, 0.85, 1), height=setting.height, strength=0.9, depth=0.5, speed=0.12)
+    sparks = Motes(
+        setting.rng,
+        count=40,
+        kind="twinkle",
+        colour=(0.8, 0.85, 1),
+        height=setting.height,
+        strength=0.9,
+        depth=0.5,
+        speed=0.12,
+    )
     return Backdrop((*layers, sparks), dark=True)
 
 
@@ -84,7 +108,9 @@ def _liquid(setting: Setting, low: str, high: str) -> Sheet:
     cloud = noise(setting.rng, *sheet.cover.shape, cells=2.5, octaves=3)[..., None]
     fall = np.clip(1 - sheet.ys, 0, 1)[:, None, None]
     share = np.clip(0.15 + 0.55 * cloud * fall + 0.15 * fall, 0, 1)
-    sheet.colour = (np.array(rgb(low), np.float32) * (1 - share) + np.array(rgb(high), np.float32) * share).astype(np.float32)
+    sheet.colour = (np.array(rgb(low), np.float32) * (1 - share) + np.array(rgb(high), np.float32) * share).astype(
+        np.float32
+    )
     return sheet
 
 

@@ -1,4 +1,4 @@
-"""Indoors: one room plan, furnished as living room, bedroom, kitchen, table, market, laboratory, hospital, classroom, library, workshop."""
+"""Indoors: one plan, furnished as living room, bedroom, kitchen, market, laboratory, ward, classroom, library, workshop."""
 
 from __future__ import annotations
 
@@ -42,11 +42,20 @@ def kitchen(setting: Setting) -> Backdrop:
     for row in range(5):
         for column in range(20):
             tone = mix(tint, (1, 1, 1), 0.55 + 0.2 * float(setting.rng.random()))
-            near.box(-0.1 + column * 0.062, 0.36 + row * 0.066, -0.043 + column * 0.062, 0.42 + row * 0.066, tone, round_=0.006)
+            near.box(
+                -0.1 + column * 0.062,
+                0.36 + row * 0.066,
+                -0.043 + column * 0.062,
+                0.42 + row * 0.066,
+                tone,
+                round_=0.006,
+            )
     _shelf(near, setting, 0.04, 0.38, 0.26, jars=True)
     _shelf(near, setting, 0.64, 0.97, 0.26, jars=True)
     near.box(0.495, -0.1, 0.505, 0.08, rgb("#555555"))
-    near.polygon([(0.44, 0.16), (0.56, 0.16), (0.52, 0.07), (0.48, 0.07)], setting.accent, mix(setting.accent, (0, 0, 0), 0.3))
+    near.polygon(
+        [(0.44, 0.16), (0.56, 0.16), (0.52, 0.07), (0.48, 0.07)], setting.accent, mix(setting.accent, (0, 0, 0), 0.3)
+    )
     near.glow(0.5, 0.2, 0.22, (1, 0.9, 0.6), 0.3)
     return _topped(setting, back, near, rgb("#d9a066"))
 
@@ -54,7 +63,7 @@ def kitchen(setting: Setting) -> Backdrop:
 def table(setting: Setting) -> Backdrop:
     """Paint a laid table in front of a softly lit room."""
     back, near = _walls(setting, rgb("#a5533f"))
-    for light in range(9):
+    for _ in range(9):
         x, y = float(setting.rng.uniform(0, 1)), float(setting.rng.uniform(0.08, 0.45))
         near.ellipse(x, y, 0.05, 0.05, (1, 0.8, 0.5), opacity=0.22, blur=0.012)
     return _topped(setting, back, near, rgb("#b5793f"), cloth=setting.accent)
@@ -74,10 +83,15 @@ def market(setting: Setting) -> Backdrop:
             near.box(cx - 0.036, 0.55, cx + 0.036, 0.66, rgb("#c99a63"), rgb("#94683c"))
             fruit = rgb(("#e63946", "#f4a261", "#8ac926", "#ffca3a")[(crate + stall) % 4])
             for k in range(5):
-                near.ellipse(cx - 0.026 + 0.013 * k, 0.55 - 0.008 * (k % 2), 0.017, 0.017, mix(fruit, (1, 1, 1), 0.25), fruit)
+                near.ellipse(
+                    cx - 0.026 + 0.013 * k, 0.55 - 0.008 * (k % 2), 0.017, 0.017, mix(fruit, (1, 1, 1), 0.25), fruit
+                )
         for stripe in range(9):
             sx = x + stripe * 0.039
-            near.polygon([(sx + 0.006, 0.20), (sx + 0.036, 0.20), (sx + 0.039, 0.33), (sx, 0.33)], tone if stripe % 2 == 0 else rgb("#fff6e5"))
+            near.polygon(
+                [(sx + 0.006, 0.20), (sx + 0.036, 0.20), (sx + 0.039, 0.33), (sx, 0.33)],
+                tone if stripe % 2 == 0 else rgb("#fff6e5"),
+            )
             near.ellipse(sx + 0.0195, 0.33, 0.034, 0.024, tone if stripe % 2 == 0 else rgb("#fff6e5"))
     return _furnished(setting, back, near, rgb("#cdb48c"))
 
@@ -100,7 +114,16 @@ def hospital(setting: Setting) -> Backdrop:
     near.box(-0.1, 0.48, 1.1, 0.50, rgb("#6fb8ad"))
     _window(near, 0.10, 0.10, 0.22, 0.32, night=False)
     near.box(0.70, 0.12, 0.92, 0.36, rgb("#24343c"), rgb("#17242b"), round_=0.02)
-    pulse = [(0.72, 0.25), (0.77, 0.25), (0.785, 0.20), (0.80, 0.31), (0.815, 0.17), (0.83, 0.27), (0.84, 0.25), (0.90, 0.25)]
+    pulse = [
+        (0.72, 0.25),
+        (0.77, 0.25),
+        (0.785, 0.20),
+        (0.80, 0.31),
+        (0.815, 0.17),
+        (0.83, 0.27),
+        (0.84, 0.25),
+        (0.90, 0.25),
+    ]
     near.line(pulse, rgb("#5fffa8"), thick=0.007)
     near.box(0.49, 0.12, 0.51, 0.30, rgb("#3fae8f"))
     near.box(0.45, 0.19, 0.55, 0.23, rgb("#3fae8f"))
@@ -117,7 +140,9 @@ def classroom(setting: Setting) -> Backdrop:
     near.line([(0.12 + 0.012 * k, 0.49 - 0.0019 * k * k) for k in range(14)], (1, 0.85, 0.4), thick=0.006, opacity=0.65)
     near.line([(0.72, 0.48), (0.86, 0.48), (0.72, 0.28), (0.72, 0.48)], chalk, thick=0.005, opacity=0.55)
     near.line([(0.735, 0.48), (0.735, 0.455), (0.72, 0.455)], chalk, thick=0.004, opacity=0.5)
-    near.line([(0.80 + 0.035 * _cos(k), 0.18 + 0.062 * _sin(k)) for k in range(25)], (0.6, 0.85, 1), thick=0.005, opacity=0.6)
+    near.line(
+        [(0.80 + 0.035 * _cos(k), 0.18 + 0.062 * _sin(k)) for k in range(25)], (0.6, 0.85, 1), thick=0.005, opacity=0.6
+    )
     near.box(0.10, 0.575, 0.90, 0.595, rgb("#b98550"))
     return _furnished(setting, back, near, rgb("#c59a63"), dark=False)
 
@@ -148,7 +173,9 @@ def workshop(setting: Setting) -> Backdrop:
     back, near = _walls(setting, rgb("#7c8794"))
     for x, y, radius in ((0.12, 0.22, 0.13), (0.24, 0.40, 0.09), (0.86, 0.25, 0.15), (0.74, 0.44, 0.08)):
         _gear(near, x, y, radius, mix(rgb("#b5793f"), rgb("#55606e"), float(setting.rng.random())))
-    near.line([(-0.1, 0.08), (0.45, 0.08), (0.45, 0.02), (0.62, 0.02), (0.62, 0.1), (1.1, 0.1)], rgb("#55606e"), thick=0.028)
+    near.line(
+        [(-0.1, 0.08), (0.45, 0.08), (0.45, 0.02), (0.62, 0.02), (0.62, 0.1), (1.1, 0.1)], rgb("#55606e"), thick=0.028
+    )
     return _topped(setting, back, near, rgb("#9a6b43"))
 
 
@@ -161,15 +188,40 @@ def _walls(setting: Setting, wall: Colour) -> tuple[Sheet, Sheet]:
     return back, setting.sheet()
 
 
-def _furnished(setting: Setting, back: Sheet, near: Sheet, floor: Colour, *, dark: bool = False, motes: bool = False) -> Backdrop:
+def _furnished(
+    setting: Setting, back: Sheet, near: Sheet, floor: Colour, *, dark: bool = False, motes: bool = False
+) -> Backdrop:
     ground = setting.sheet()
     ground.box(-0.1, 0.68, 1.1, 1.1, mix(floor, (1, 1, 1), 0.1), mix(floor, (0, 0, 0), 0.35))
     for number in range(-12, 13):
-        ground.line([(0.5 + number * 0.055, 0.69), (0.5 + number * 0.17, 1.1)], mix(floor, (0, 0, 0), 0.4), thick=0.003, opacity=0.3)
+        ground.line(
+            [(0.5 + number * 0.055, 0.69), (0.5 + number * 0.17, 1.1)],
+            mix(floor, (0, 0, 0), 0.4),
+            thick=0.003,
+            opacity=0.3,
+        )
     ground.box(-0.1, 0.665, 1.1, 0.69, mix(floor, (1, 1, 1), 0.55), mix(floor, (1, 1, 1), 0.3))
-    ground.ellipse(0.5, 0.82, 0.62, 0.10, mix(setting.accent, floor, 0.45), mix(setting.accent, (0, 0, 0), 0.4), opacity=0.5)
-    extra = (Motes(setting.rng, count=18, kind="drift", colour=(1, 0.9, 0.7), height=setting.height, strength=0.4, speed=0.012),) if motes else ()
-    return Backdrop((back.plate(0.05), near.plate(0.25), ground.plate(0.7)), extra, floor=0.71, dark=dark or setting.hour == "night")
+    ground.ellipse(
+        0.5, 0.82, 0.62, 0.10, mix(setting.accent, floor, 0.45), mix(setting.accent, (0, 0, 0), 0.4), opacity=0.5
+    )
+    extra = (
+        (
+            Motes(
+                setting.rng,
+                count=18,
+                kind="drift",
+                colour=(1, 0.9, 0.7),
+                height=setting.height,
+                strength=0.4,
+                speed=0.012,
+            ),
+        )
+        if motes
+        else ()
+    )
+    return Backdrop(
+        (back.plate(0.05), near.plate(0.25), ground.plate(0.7)), extra, floor=0.71, dark=dark or setting.hour == "night"
+    )
 
 
 def _topped(setting: Setting, back: Sheet, near: Sheet, top: Colour, *, cloth: Colour | None = None) -> Backdrop:
@@ -180,8 +232,22 @@ def _topped(setting: Setting, back: Sheet, near: Sheet, top: Colour, *, cloth: C
     bench.box(-0.1, 0.86, 1.1, 1.1, mix(top, (0.1, 0.1, 0.2), 0.5), mix(top, (0.05, 0.05, 0.1), 0.7))
     bench.texture(setting.rng, 0.10, cells=9, stretch=7)
     if cloth is not None:
-        bench.polygon([(0.14, 0.70), (0.86, 0.70), (0.98, 0.83), (0.02, 0.83)], mix(cloth, (1, 1, 1), 0.55), mix(cloth, (1, 1, 1), 0.25), opacity=0.9)
-    steam = Motes(setting.rng, count=12, kind="rise", colour=(1, 1, 1), height=setting.height, size=(0.01, 0.02), strength=0.14, speed=0.05)
+        bench.polygon(
+            [(0.14, 0.70), (0.86, 0.70), (0.98, 0.83), (0.02, 0.83)],
+            mix(cloth, (1, 1, 1), 0.55),
+            mix(cloth, (1, 1, 1), 0.25),
+            opacity=0.9,
+        )
+    steam = Motes(
+        setting.rng,
+        count=12,
+        kind="rise",
+        colour=(1, 1, 1),
+        height=setting.height,
+        size=(0.01, 0.02),
+        strength=0.14,
+        speed=0.05,
+    )
     return Backdrop((back.plate(0.05), near.plate(0.25), bench.plate(0.7), steam), floor=0.72)
 
 
@@ -208,8 +274,29 @@ def _shelf(sheet: Sheet, setting: Setting, x0: float, x1: float, y: float, *, ja
             sheet.box(x, y - high, x + 0.032, y, mix(tone, (1, 1, 1), 0.35), tone, round_=0.012)
             sheet.box(x + 0.004, y - high - 0.012, x + 0.028, y - high + 0.004, rgb("#7a5a3c"))
         else:
-            sheet.polygon([(x + 0.012, y - high), (x + 0.022, y - high), (x + 0.024, y - high * 0.55), (x + 0.036, y), (x - 0.002, y), (x + 0.010, y - high * 0.55)], (0.92, 0.97, 1), opacity=0.85)
-            sheet.polygon([(x + 0.007, y - high * 0.38), (x + 0.027, y - high * 0.38), (x + 0.035, y - 0.003), (x - 0.001, y - 0.003)], mix(tone, (1, 1, 1), 0.2), tone, opacity=0.95)
+            sheet.polygon(
+                [
+                    (x + 0.012, y - high),
+                    (x + 0.022, y - high),
+                    (x + 0.024, y - high * 0.55),
+                    (x + 0.036, y),
+                    (x - 0.002, y),
+                    (x + 0.010, y - high * 0.55),
+                ],
+                (0.92, 0.97, 1),
+                opacity=0.85,
+            )
+            sheet.polygon(
+                [
+                    (x + 0.007, y - high * 0.38),
+                    (x + 0.027, y - high * 0.38),
+                    (x + 0.035, y - 0.003),
+                    (x - 0.001, y - 0.003),
+                ],
+                mix(tone, (1, 1, 1), 0.2),
+                tone,
+                opacity=0.95,
+            )
         x += float(setting.rng.uniform(0.045, 0.065))
 
 

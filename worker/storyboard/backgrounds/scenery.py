@@ -26,7 +26,9 @@ def sky(setting: Setting, hour: str, *, clouds: float = 1.0, light_y: float = 0.
     """Return the layers of a sky: gradient, sun or moon, stars at night, two banks of clouds that drift."""
     back = setting.sheet(opaque=True)
     back.sky(SKIES[hour])
-    side = float(setting.rng.uniform(0.12, 0.26)) if setting.rng.random() < 0.5 else float(setting.rng.uniform(0.74, 0.88))
+    side = (
+        float(setting.rng.uniform(0.12, 0.26)) if setting.rng.random() < 0.5 else float(setting.rng.uniform(0.74, 0.88))
+    )
     layers: list[Element] = []
     if hour == "day":
         back.glow(side, light_y, 0.28, (1.0, 0.95, 0.75), 0.30)
@@ -47,19 +49,34 @@ def sky(setting: Setting, hour: str, *, clouds: float = 1.0, light_y: float = 0.
 
 
 def _clouds(setting: Setting, hour: str, amount: float) -> list[Element]:
-    tone = {"day": (1.0, 1.0, 1.0), "dusk": (1.0, 0.78, 0.72), "night": (0.35, 0.42, 0.66), "storm": (0.30, 0.34, 0.40)}[hour]
+    tone = {
+        "day": (1.0, 1.0, 1.0),
+        "dusk": (1.0, 0.78, 0.72),
+        "night": (0.35, 0.42, 0.66),
+        "storm": (0.30, 0.34, 0.40),
+    }[hour]
     under = mix(tone, {"day": (0.62, 0.74, 0.88), "dusk": (0.55, 0.3, 0.5)}.get(hour, (0.1, 0.12, 0.2)), 0.5)
     plates: list[Element] = []
     for bank in range(2):
         sheet = setting.sheet()
         for _ in range(round((3 + bank) * amount)):
             x, y = setting.rng.uniform(-0.05, 1.05), setting.rng.uniform(0.04, 0.36) + 0.03 * bank
-            _cloud(sheet, setting.rng, float(x), float(y), float(setting.rng.uniform(0.045, 0.085)) * (1 - 0.25 * bank), tone, under)
+            _cloud(
+                sheet,
+                setting.rng,
+                float(x),
+                float(y),
+                float(setting.rng.uniform(0.045, 0.085)) * (1 - 0.25 * bank),
+                tone,
+                under,
+            )
         plates.append(sheet.plate(0.12 + 0.12 * bank, drift_px_s=(0.004 + 0.005 * bank) * setting.width))
     return plates
 
 
-def _cloud(sheet: Sheet, rng: np.random.Generator, x: float, y: float, size: float, tone: Colour, under: Colour) -> None:
+def _cloud(
+    sheet: Sheet, rng: np.random.Generator, x: float, y: float, size: float, tone: Colour, under: Colour
+) -> None:
     puffs = [(x + size * float(rng.uniform(-1.0, 1.0)), float(rng.uniform(0.55, 1.0))) for _ in range(7)]
     flat = y + size * 0.45
 
@@ -68,7 +85,10 @@ def _cloud(sheet: Sheet, rng: np.random.Generator, x: float, y: float, size: flo
 
         for px, share in puffs:
             radius = max(2, round(size * share * sheet.height * (1 - 0.35 * abs(px - x) / size)))
-            centre = (round(px * sheet.width) + sheet.left, round((flat - size * share * 0.55) * sheet.height) + sheet.top)
+            centre = (
+                round(px * sheet.width) + sheet.left,
+                round((flat - size * share * 0.55) * sheet.height) + sheet.top,
+            )
             cv2.circle(mask, centre, radius, 255, -1, cv2.LINE_AA)
         cut = round((flat + size * 0.06) * sheet.height) + sheet.top
         mask[cut:] = 0
@@ -76,7 +96,9 @@ def _cloud(sheet: Sheet, rng: np.random.Generator, x: float, y: float, size: flo
     sheet.shape(draw, tone, under, opacity=0.92, blur=0.006)
 
 
-def ridge_line(rng: np.random.Generator, sheet: Sheet, *, base: float, reach: float, cells: float, sharp: bool) -> Floats:
+def ridge_line(
+    rng: np.random.Generator, sheet: Sheet, *, base: float, reach: float, cells: float, sharp: bool
+) -> Floats:
     """Return a horizon, the frame y of every column, float32 [w]; `sharp` peaks or soft hills."""
     width = sheet.cover.shape[1]
     line = noise(rng, 8, width, cells=1, octaves=1)[0] * 0

@@ -119,7 +119,11 @@ class BlackHole:
         full = cv2.resize(colour, size, interpolation=cv2.INTER_CUBIC)
         hold = cv2.resize(self._hold, size, interpolation=cv2.INTER_LINEAR)
         scale, dx, dy = view.at(self.depth)
-        lay(frame, Cutout(np.asarray(full, np.uint8), np.asarray(hold, np.uint8)), np.array([[scale, 0, dx], [0, scale, dy]]))
+        lay(
+            frame,
+            Cutout(np.asarray(full, np.uint8), np.asarray(hold, np.uint8)),
+            np.array([[scale, 0, dx], [0, scale, dy]]),
+        )
 
 
 def _nebula(setting: Setting, colours: tuple[str, str, str], *, strength: float) -> Sheet:
@@ -132,7 +136,7 @@ def _nebula(setting: Setting, colours: tuple[str, str, str], *, strength: float)
     body = np.clip((warp - 0.42) * 2.2, 0, 1)[..., None] * strength
     core = (np.clip((warp * veil - 0.30) * 3.2, 0, 1) ** 1.6)[..., None] * strength
     sheet.colour = np.array((0.012, 0.014, 0.045), np.float32) + deep * 0.35 + mid * body * 0.55 + hot * core * 0.75
-    sheet.colour *= (1 - 0.45 * np.clip(dust - 0.45, 0, 1) * 2)[..., None]
+    sheet.colour = np.asarray(sheet.colour * (1 - 0.45 * np.clip(dust - 0.45, 0, 1) * 2)[..., None], np.float32)
     points = setting.rng.random(shape, dtype=np.float32)
     faint = cv2.GaussianBlur((points > 0.9990).astype(np.float32), (0, 0), 0.7) * 2.0
     sheet.colour += faint[..., None] * setting.rng.random((*shape, 1), dtype=np.float32)
@@ -159,7 +163,7 @@ def _ball(sheet: Sheet, rng: np.random.Generator, x: float, y: float, radius: fl
     light = np.clip(-0.55 * dx - 0.5 * dy + 0.65 * depth, 0.05, 1.1)
     bands = noise(rng, *sheet.cover.shape, cells=9, octaves=4, stretch=8)
     colour = np.array(base, np.float32) * (0.72 + 0.55 * bands)[..., None]
-    sheet.colour = (colour * light[..., None] + np.array(mix(base, (1, 1, 1), 0.5), np.float32) * 0.04).astype(np.float32)
+    sheet.colour = (colour * light[..., None] + np.array(mix(base, (1, 1, 1), 0.5), np.float32) * 0.04).astype(
+        np.float32
+    )
     sheet.cover = inside
-
-

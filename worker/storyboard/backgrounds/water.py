@@ -28,7 +28,9 @@ def beach(setting: Setting) -> Backdrop:
     sand.ridge(line - 0.012, (1, 1, 1), opacity=0.75)
     sand.ridge(line, lit(rgb("#f3dba4"), hour), lit(rgb("#d5ac68"), hour))
     sand.texture(setting.rng, 0.1, cells=60, stretch=3)
-    return Backdrop((*sky(setting, hour), *_swell(setting, hour, rows=(0, 1, 2)), sand.plate(0.8)), floor=0.74, dark=hour == "night")
+    return Backdrop(
+        (*sky(setting, hour), *_swell(setting, hour, rows=(0, 1, 2)), sand.plate(0.8)), floor=0.74, dark=hour == "night"
+    )
 
 
 def underwater(setting: Setting) -> Backdrop:
@@ -39,18 +41,30 @@ def underwater(setting: Setting) -> Backdrop:
     for ray in range(4):
         sheet = setting.sheet()
         x = 0.1 + 0.22 * ray + float(setting.rng.uniform(-0.05, 0.05))
-        sheet.polygon([(x, -0.1), (x + 0.07, -0.1), (x + 0.02, 0.85), (x - 0.16, 0.85)], (0.8, 1, 1), (0.3, 0.7, 0.9), opacity=0.16, blur=0.02)
+        sheet.polygon(
+            [(x, -0.1), (x + 0.07, -0.1), (x + 0.02, 0.85), (x - 0.16, 0.85)],
+            (0.8, 1, 1),
+            (0.3, 0.7, 0.9),
+            opacity=0.16,
+            blur=0.02,
+        )
         phase, reach = ray * 1.9, setting.width * 0.02
         layers.append(sheet.plate(0.1, sway=lambda t, p=phase, r=reach: (r * math.sin(0.5 * t + p), 0.0)))
     for row in range(2):
         sheet = setting.sheet()
         tone = (rgb("#155a86"), rgb("#0c3a60"))[row]
-        sheet.ridge(ridge_line(setting.rng, sheet, base=0.86 + 0.06 * row, reach=0.14, cells=4, sharp=False), mix(tone, (0.4, 0.8, 0.9), 0.15), tone)
+        sheet.ridge(
+            ridge_line(setting.rng, sheet, base=0.86 + 0.06 * row, reach=0.14, cells=4, sharp=False),
+            mix(tone, (0.4, 0.8, 0.9), 0.15),
+            tone,
+        )
         for _ in range(12):
             x = float(setting.rng.uniform(-0.05, 1.05))
             high = float(setting.rng.uniform(0.06, 0.17))
             points = [(x + 0.012 * math.sin(k * 1.1 + x * 40), 0.9 + 0.05 * row - high * k / 6) for k in range(7)]
-            sheet.line(points, mix(tone, (rgb("#2f9a7a"), rgb("#b8507a"))[int(setting.rng.integers(2))], 0.45), thick=0.012)
+            sheet.line(
+                points, mix(tone, (rgb("#2f9a7a"), rgb("#b8507a"))[int(setting.rng.integers(2))], 0.45), thick=0.012
+            )
         phase = 1.3 * row
         layers.append(sheet.plate(0.3 + 0.3 * row, sway=lambda t, p=phase: (3 * math.sin(0.9 * t + p), 0.0)))
     bubbles = Motes(setting.rng, count=30, kind="rise", colour=(0.75, 0.95, 1), height=setting.height, size=(0.004, 0.012), speed=0.09,
@@ -76,6 +90,9 @@ def _swell(setting: Setting, hour: str, *, rows: tuple[int, ...]) -> list[Elemen
         reach, phase_t = setting.width * (0.006 + 0.005 * row), row * 1.4
         bob = setting.height * 0.004 * row
         plates.append(
-            sheet.plate(0.3 + 0.14 * row, sway=lambda t, r=reach, p=phase_t, b=bob: (r * math.sin(0.8 * t + p), b * math.cos(1.1 * t + p)))
+            sheet.plate(
+                0.3 + 0.14 * row,
+                sway=lambda t, r=reach, p=phase_t, b=bob: (r * math.sin(0.8 * t + p), b * math.cos(1.1 * t + p)),
+            )
         )
     return plates
