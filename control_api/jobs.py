@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -224,6 +224,6 @@ def decode_cursor(cursor: str | None) -> tuple[datetime | None, UUID | None]:
         return None, None
     try:
         at, row_id = orjson.loads(base64.urlsafe_b64decode(cursor))
-        return datetime.fromisoformat(at), UUID(row_id)
-    except (ValueError, TypeError):
+        return datetime.fromisoformat(at).astimezone(UTC), UUID(row_id)
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise ValidationFailed("not a cursor", path="/cursor", got=cursor[:100], hint="use `next` of a page") from None

@@ -21,7 +21,6 @@ from schemas.artifact import ARTIFACTS, UPLOADS, parse_s3
 from schemas.errors import Conflict, NotFound, QuotaExceeded, UnsafeInput
 from schemas.plan import Plan, sha256_of
 from schemas.planning import PlanRequest, PlanResponse, RunStatistics
-from schemas.text import clean_json
 
 JOB_DEADLINE_S = 6 * 3600.0
 
@@ -62,27 +61,28 @@ class Submission:
             UnsatisfiableGoal, VariantUnavailable, InvalidPlan, ValidationFailed: with every problem.
             UnsafeInput, NotFound: an input is not the caller's, or not there.
         """
-        asked = clean_json(body.model_dump(mode="json", exclude_unset=True))
+        asked = body.model_dump(mode="json", exclude_unset=True)
         match body:
             case TrainBody() | GenerateBody():
                 name = "train_and_generate_v1" if isinstance(body, TrainBody) else "generate_v1"
-                params = await self._resolved(body.template_params())
+                params = await self._resolved(body.template_params(), "")
                 response = await self._template(name, params)
                 return await self._checked(Proposal(response, body.topic, body.mode, asked))
             case JobBody(plan=Plan() as given):
-                resolved = Plan.model_validate(given.emitted() | {"context": await self._resolved(given.context)})
+                resolved = Plan.model_validate(given.emitted() | {"context": await self._resolved(given.context, "/plan/context")})
                 proven = prove(resolved, manifest=self._platform.manifest.current(), constraints=body.constraints)
                 response = await self._quoted(proven)
                 title = str(given.context.get("goal") or given.context.get("topic") or given.workflow_id)
                 return await self._checked(Proposal(response, title, "plan", asked))
             case JobBody(template=str() as name):
-                params = await self._resolved(body.params)
+                params = await self._resolved(body.params, "/params")
                 response = await self._template(name, params)
                 title = str(params.get("goal") or params.get("topic") or name)
                 return await self._checked(Proposal(response, title, "template", asked))
             case _:
                 request = body.planning()
-                request = request.model_copy(update={"inputs": await self._resolved(request.inputs)})
+                request = request.model_copy(update={"inputs": await self._resolved(request.inputs, "/inputs")})
+                await self._known_profile(request.user_context.profile_id, "/user_context/profile_id")
                 response = await self.plan(request)
                 return await self._checked(Proposal(response, request.goal, "goal", asked))
 
@@ -166,19 +166,27 @@ class Submission:
             for row in rows
         }
 
-    async def _resolved(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Replace artifact ids of the caller by their uris, where images, audio or svg are named."""
+    async def _resolved(self, values: dict[str, Any], at: str) -> dict[str, Any]:
+        """Replace artifact ids of the caller by their uris, where images, audio or svg are named.
+
+        Raises:
+            UnsafeInput, NotFound: a reference or the profile is not the caller's, or not there; before any planning.
+        """
+        await self._known_profile(values.get("profile_id"), f"{at}/profile_id" if at else "/profileId")
         found: dict[str, Any] = dict(values)
         for key in ("images", "audio", "svg"):
             value = values.get(key)
             if isinstance(value, str):
-                found[key] = await self._uri(value, f"/inputs/{key}")
+                found[key] = await self._uri(value, f"{at}/{key}")
             elif isinstance(value, list):
-                found[key] = [await self._uri(item, f"/inputs/{key}/{n}") for n, item in enumerate(value)]
+                found[key] = [await self._uri(item, f"{at}/{key}/{n}") for n, item in enumerate(value)]
         return found
 
     async def _uri(self, value: Any, path: str) -> Any:
-        if not isinstance(value, str) or "://" in value or value.lstrip().startswith("<"):
+        if not isinstance(value, str) or value.lstrip().startswith("<"):
+            return value
+        if "://" in value:
+            _own_key(value, path)
             return value
         artifact_id = parse_uuid(value, what="artifact", path=path)
         row = await self._platform.database.one("get_artifact", id=artifact_id, owner_id=LOCAL_OWNER)
@@ -187,19 +195,26 @@ class Submission:
         return f"s3://{ARTIFACTS}/{row['object_key']}"
 
     async def _checked(self, proposal: Proposal) -> Proposal:
-        """Check that every object and profile that the plan names is the caller's and there."""
-        context = proposal.plan.context
-        uris = [(path, uri) for path, uri in _strings(context, "") if uri.startswith("s3://")]
+        """Check that every object that the plan names is the caller's and there."""
+        uris = [(path, uri) for path, uri in _strings(proposal.plan.context, "") if uri.startswith("s3://")]
         await asyncio.gather(*(_check_object(self._platform.objects, uri, path) for path, uri in uris))
-        profile_id = context.get("profile_id")
-        if profile_id:
-            known = parse_uuid(str(profile_id), what="profile", path="/profileId")
-            if await self._platform.database.one("get_profile", id=known, owner_id=LOCAL_OWNER) is None:
-                raise NotFound("no such profile", path="/profileId", got=profile_id, hint="GET /api/profiles")
         return proposal
+
+    async def _known_profile(self, profile_id: Any, path: str) -> None:
+        if not profile_id:
+            return
+        known = parse_uuid(str(profile_id), what="profile", path=path)
+        if await self._platform.database.one("get_profile", id=known, owner_id=LOCAL_OWNER) is None:
+            raise NotFound("no such profile", path=path, got=profile_id, hint="GET /api/profiles lists yours")
 
 
 async def _check_object(objects: Objects, uri: str, path: str) -> None:
+    if await objects.size_of(*_own_key(uri, path)) is None:
+        raise NotFound("no such object", path=path, got=uri[:200], hint="upload it again")
+
+
+def _own_key(uri: str, path: str) -> tuple[str, str]:
+    """Return bucket and key of one of the caller's objects."""
     parsed = parse_s3(uri)
     if parsed is None or parsed[0] not in {UPLOADS, ARTIFACTS} or not parsed[1].startswith(f"{LOCAL_OWNER}/"):
         raise UnsafeInput(
@@ -207,8 +222,7 @@ async def _check_object(objects: Objects, uri: str, path: str) -> None:
             allowed=f"s3://{UPLOADS}/{LOCAL_OWNER}/..., or an artifact id",
             hint="POST /api/uploads answers with the uri to use",
         )  # fmt: skip
-    if await objects.size_of(*parsed) is None:
-        raise NotFound("no such object", path=path, got=uri[:200], hint="upload it again")
+    return parsed
 
 
 def _strings(value: Any, path: str) -> list[tuple[str, str]]:

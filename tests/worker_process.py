@@ -41,7 +41,9 @@ class Ledger:
     """Jobs and runs in the test's database."""
 
     def __init__(self, dsn: str) -> None:
-        self.db = psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
+        self.db: psycopg.Connection[dict[str, Any]] = psycopg.Connection[dict[str, Any]].connect(
+            dsn, autocommit=True, row_factory=dict_row
+        )
 
     def job(self, *, status: str = "running") -> str:
         job_id = str(uuid.uuid4())
@@ -65,9 +67,7 @@ class Ledger:
         return path
 
     def run(self, job_id: str, path: str = "node") -> dict[str, Any]:
-        row = self.db.execute(
-            "select * from node_run where job_id = %s and node_path = %s", (job_id, path)
-        ).fetchone()
+        row = self.db.execute("select * from node_run where job_id = %s and node_path = %s", (job_id, path)).fetchone()
         assert row is not None
         return row
 

@@ -84,9 +84,7 @@ def _try(arguments: argparse.Namespace) -> int:
         print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
         return 2
     return asyncio.run(
-        run_task(
-            task.name, params=params, inputs=inputs, packages=packages, out=arguments.out, device=arguments.device
-        )
+        run_task(task.name, params=params, inputs=inputs, packages=packages, out=arguments.out, device=arguments.device)
     )
 
 

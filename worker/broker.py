@@ -118,7 +118,7 @@ class Intake:
                 log.warning("intake.failed", job_id=job_id, node_path=node_path, error=repr(error))
 
         # One actor name serves every queue: a message names its queue itself.
-        dramatiq.actor(run_node, actor_name=ACTOR, queue_name=queues[0], broker=self._broker)
+        dramatiq.Actor(run_node, broker=self._broker, actor_name=ACTOR, queue_name=queues[0], priority=0, options={})
         for queue in queues[1:]:
             self._broker.declare_queue(queue)
         self._worker = dramatiq.Worker(

@@ -64,8 +64,8 @@ class Ledger:
         self._dsn = dsn
         self._boot = boot
         self._lease_s = lease_s
-        self._work = queries("work")
-        self._pool: asyncpg.Pool[Any] | None = None
+        self._work: Any = queries("work")
+        self._pool: asyncpg.Pool | None = None
 
     async def open(self) -> None:
         """Prepare the pool; connects to nothing yet, so that a worker may start before Postgres does."""
@@ -177,9 +177,7 @@ class Ledger:
         return await self._one("find_run", job_id=claim.job_id, node_path=claim.node_path)
 
     async def _end(self, name: str, claim: Claim, **arguments: Any) -> int | None:
-        row = await self._one(
-            name, job_id=claim.job_id, node_path=claim.node_path, epoch=claim.epoch, **arguments
-        )
+        row = await self._one(name, job_id=claim.job_id, node_path=claim.node_path, epoch=claim.epoch, **arguments)
         return None if row is None else int(row["seq"])
 
     async def _one(self, name: str, **arguments: Any) -> dict[str, Any] | None:
@@ -204,7 +202,7 @@ class Ledger:
         try:
             yield connection
         except asyncpg.PostgresError as error:
-            if (error.sqlstate or "").startswith(_PERMANENT):
+            if str(getattr(error, "sqlstate", "")).startswith(_PERMANENT):
                 raise LedgerRefused(f"{type(error).__name__}: {error}") from error
             connection.terminate()
             raise LedgerDown(type(error).__name__) from error

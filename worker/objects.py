@@ -70,9 +70,7 @@ class ObjectStore:
                 paths[uri] = str(target)
         return _with_paths(inputs, paths)
 
-    def store(
-        self, artifacts: Sequence[ArtifactRef], *, prefix: str, outbox: Path
-    ) -> list[ArtifactRef]:
+    def store(self, artifacts: Sequence[ArtifactRef], *, prefix: str, outbox: Path) -> list[ArtifactRef]:
         """Upload a task's saved files under `prefix` and return their refs with id, uri, size and digest.
 
         Raises:

@@ -25,7 +25,8 @@ log = structlog.get_logger()
 _OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 Message = dict[str, Any]
 START_TIMEOUT_S = 60.0
-CPU_SIGN_OF_LIFE_S = 0.05  # CPU seconds of the group between two looks that count as life
+CPU_SIGN_OF_LIFE_S = 0.02  # CPU use of the group between two looks that counts as life, at least ...
+CPU_SIGN_OF_LIFE_RATIO = 0.001  # ... and of the idle time-out: a tool that only waits uses less
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ class _Watch:
                     case _:
                         self._on_message(message)
 
-    async def wait(self, listening: asyncio.Future[None], stopping: asyncio.Future[bool]) -> str | None:
+    async def wait(self, listening: asyncio.Future[None], stopping: asyncio.Future[Any]) -> str | None:
         """Return None when the child ended its order or itself, else why it must be killed."""
         while True:
             waiting = {listening} if self._stopped_at is not None else {listening, stopping}
@@ -230,7 +231,8 @@ class _Watch:
         if now - self._heard_at < self.limits.idle_s / 2:
             return None
         cpu_s = self.child.cpu_s()
-        if self._cpu_s is None or cpu_s - self._cpu_s > CPU_SIGN_OF_LIFE_S:
+        enough_s = max(CPU_SIGN_OF_LIFE_S, self.limits.idle_s * CPU_SIGN_OF_LIFE_RATIO)
+        if self._cpu_s is None or cpu_s - self._cpu_s > enough_s:
             if self._cpu_s is not None:
                 self._heard_at = now
             self._cpu_s = cpu_s
@@ -244,6 +246,4 @@ def _crash(code: int, tail: str) -> Failed:
 
 
 def _failed(kind: FailureKind, code: str, message: str, detail: str, hint: str | None = None) -> Failed:
-    return Failed(
-        failure=TaskFailure(kind=kind, code=code, message=message, detail=detail[-8000:] or None, hint=hint)
-    )
+    return Failed(failure=TaskFailure(kind=kind, code=code, message=message, detail=detail[-8000:] or None, hint=hint))

@@ -58,9 +58,7 @@ class Supervisor:
         self._free: asyncio.LifoQueue[Slot] = asyncio.LifoQueue()  # the warmest first
         self._attempts: dict[tuple[str, str], Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._settlement = Settlement(
-            ledger=ledger, store=store, publisher=publisher, time_scale=timing.time_scale
-        )
+        self._settlement = Settlement(ledger=ledger, store=store, publisher=publisher, time_scale=timing.time_scale)
         self._freed = asyncio.Event()
         self.draining = False
         self.claimed_at = time.monotonic()
@@ -247,9 +245,7 @@ class Supervisor:
             cancel_grace_s=self._timing.scaled("cancel_grace_s"),
         )
         async with self._memory.lent(facts.memory_gib):
-            return await slot.run(
-                attempt.order(inputs), limits=limits, on_message=attempt.hear, stop=attempt.stop
-            )
+            return await slot.run(attempt.order(inputs), limits=limits, on_message=attempt.hear, stop=attempt.stop)
 
     async def _warm(self, slot: Slot) -> None:
         """Make a slot free once it has a live child; a child that cannot start is tried again, ever slower."""

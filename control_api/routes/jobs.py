@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from control_api.body import CleanRoute
 from control_api.platform import Platform
 from schemas.events import live
 from schemas.states import JobStatus
-from schemas.text import clean_json
+from schemas.text import MAX_INT, clean_text
 
-router = APIRouter(prefix="/api", tags=["jobs"])
+router = APIRouter(prefix="/api", tags=["jobs"], route_class=CleanRoute)
 
 
 class RetryBody(BaseModel):
@@ -53,9 +54,9 @@ async def list_jobs(
     """Jobs, newest first."""
     filters = {
         "status": ",".join(status) if status else None,
-        "mode": mode,
-        "variant": variant,
-        "search": _like(search),
+        "mode": clean_text(mode or "") or None,
+        "variant": clean_text(variant or "") or None,
+        "search": _like(clean_text(search or "")),
     }
     return await _platform(request).jobs.page(limit=limit, cursor=cursor, filters=filters)
 
@@ -70,7 +71,7 @@ async def get_job(job_id: str, request: Request) -> dict[str, Any]:
 async def events(
     job_id: str,
     request: Request,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=MAX_INT)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 500,
 ) -> dict[str, Any]:
     """The ordered log after `after`."""
@@ -93,8 +94,7 @@ async def cancel(job_id: str, request: Request) -> dict[str, Any]:
 @router.post("/jobs/{job_id}/retry", status_code=202)
 async def retry(job_id: str, request: Request, body: RetryBody | None = None) -> dict[str, Any]:
     """Run the failed nodes of a failed job again; what succeeded is kept."""
-    params = clean_json((body or RetryBody()).params)
-    return await _platform(request).jobs.retry(job_id, params=params)
+    return await _platform(request).jobs.retry(job_id, params=body.params if body else {})
 
 
 @router.post("/jobs/{job_id}/approve", status_code=202)
@@ -105,7 +105,7 @@ async def approve(job_id: str, request: Request, body: ApproveBody) -> dict[str,
         node=body.node,
         question_hash=body.questionHash,
         approve=body.decision == "approve",
-        value=clean_json(body.value),
+        value=body.value,
     )
 
 
@@ -113,6 +113,6 @@ def _platform(request: Request) -> Platform:
     return request.app.state.platform
 
 
-def _like(text: str | None) -> str | None:
+def _like(text: str) -> str | None:
     """Escape what LIKE would read as a pattern."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") if text else None

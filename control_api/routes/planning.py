@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 
+from control_api.body import CleanRoute
 from control_api.requests import GenerateBody, JobBody, TrainBody
 from control_api.submission import Submission
 from schemas.planning import PlanRequest
 
-router = APIRouter(prefix="/api", tags=["submit"])
+router = APIRouter(prefix="/api", tags=["submit"], route_class=CleanRoute)
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 

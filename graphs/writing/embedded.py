@@ -27,7 +27,7 @@ WORTH_SHORTENING_WORDS = 12
 
 COMPOSER_NAME = "rule-based composer"
 UNSEEN = frozenset(
-    """general world body object area surface part energy matter thing material product group someone
+    """general compact world body object area surface part energy matter thing material product group someone
     person trail major sweet temporary permanent staple base starter anniversary system term form type
     kind state mass
     """.split()  # noqa: SIM905

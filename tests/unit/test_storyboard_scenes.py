@@ -10,12 +10,18 @@ from worker.storyboard.phrases import callout, key_phrase
 from worker.storyboard.scenes import storyboard
 
 TEXTS = {
-    "Black holes": "A black hole hides in space. A massive star collapses under gravity. Nothing escapes, not even light. A "
-    "telescope can see the glow around it.",
-    "Bread": "Bread begins with flour and water. Yeast makes bubbles of gas in the dough. The oven turns the crust golden. "
-    "Add butter and serve it warm.",
-    "Democracy": "In ancient Athens citizens voted on a hill. Today we elect a parliament. A free press watches the government. "
-    "It belongs to all of us.",
+    "Black holes": (
+        "A black hole hides in space. A massive star collapses under gravity. "
+        "Nothing escapes, not even light. A telescope can see the glow around it."
+    ),
+    "Bread": (
+        "Bread begins with flour and water. Yeast makes bubbles of gas in the dough. "
+        "The oven turns the crust golden. Add butter and serve it warm."
+    ),
+    "Democracy": (
+        "In ancient Athens citizens voted on a hill. Today we elect a parliament. "
+        "A free press watches the government. It belongs to all of us."
+    ),
 }
 
 

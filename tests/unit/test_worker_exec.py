@@ -43,6 +43,7 @@ def test_tasks_lists_what_can_run_and_why_not() -> None:
 
 
 def test_the_supervisor_imports_no_model_code() -> None:
-    code = "import sys, worker.wiring; print([m for m in ('torch', 'numpy', 'av', 'cv2', 'langgraph') if m in sys.modules])"
+    heavy = ("torch", "numpy", "av", "cv2", "langgraph")
+    code = f"import sys, worker.wiring; print([name for name in {heavy} if name in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"

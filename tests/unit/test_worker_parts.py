@@ -144,6 +144,7 @@ def test_a_task_waits_for_memory_that_another_holds() -> None:
         budget, order = MemoryBudget(4.0), []
         assert not budget.can_ever(5.0)
         async with budget.lent(3.0):
+
             async def second() -> None:
                 async with budget.lent(2.0):
                     order.append("second")

@@ -115,7 +115,7 @@ def test_a_silent_task_without_cpu_use_is_idle(tmp_path: Path) -> None:
 
 
 def test_a_silent_task_that_computes_is_alive(tmp_path: Path) -> None:
-    outcome = asyncio.run(limited(Limits(run_s=5, idle_s=0.3), busy=True, seconds=0.9)(tmp_path))
+    outcome = asyncio.run(limited(Limits(run_s=5, idle_s=0.6), busy=True, seconds=1.4)(tmp_path))
     assert isinstance(outcome, Succeeded)
 
 
@@ -147,7 +147,7 @@ def test_a_child_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 def test_the_environment_of_a_child_is_an_allow_list() -> None:
-    outer = {"PATH": "/bin", "REELGRAPH_WORKER_DSN": "secret", "AWS_SECRET_ACCESS_KEY": "secret", "REELGRAPH_TASK_X": "1"}
+    outer = {"PATH": "/bin", "REELGRAPH_WORKER_DSN": "secret", "AWS_SECRET_KEY": "secret", "REELGRAPH_TASK_X": "1"}
     kept = child_environment(outer, threads=3)
     assert kept["PATH"] == "/bin"
     assert kept["REELGRAPH_TASK_X"] == "1"

@@ -28,7 +28,8 @@ gave find finds found use uses used work works worked look looks call called cal
 turns turned put puts run runs ran start starts started end ends ended like well good better best bad big small
 little new old own same other another such quite rather almost nearly thing things way ways lot lots kind sort
 simply actually basically remember imagine means meaning around against during before after above below across
-toward towards along away back don't doesn't didn't can't won't isn't aren't that's there's you're we're they're
+toward towards along away back don't doesn't didn't can't won't isn't aren't belong belongs slow fast normal real ready
+that's there's you're we're they're
 i'm let's
 """
 _COMMON = frozenset(_COMMON_TEXT.split())

@@ -20,6 +20,7 @@ from worker.storyboard.phrases import callout, key_phrase
 SCENE_S = 4.6  # an explainer changes its picture about this often
 SHORTEST_S, LONGEST_S = 2.4, 6.4
 MOST_SPRITES = 3
+LEAST_DIFFERENT = 4  # backgrounds in a video of four scenes or more
 NATURE = frozenset({"mountains", "desert", "forest", "snow", "ocean", "beach", "underwater", "storm"})
 _NATURE_TOPICS = """
 geography plants animals ocean weather environment farming travel history war sport
@@ -90,7 +91,9 @@ def storyboard(
         text = " ".join(word.text for word in group)
         local = lexicon.topics_of(text)
         actors = _actors(group, [*subjects, *local], chosen, starts[number], end_s)
-        background = _background(text, actors, subjects or local, chosen, choice, stage=stage)
+        background = _background(
+            text, actors, subjects or local, chosen, choice, stage=stage, left=len(groups) - number
+        )
         actors = tuple(actor for actor in actors if (background, actor.sprite.name) not in SHOWN_TWICE)
         actors = actors or _defaults(subjects or local, background, chosen, starts[number])
         letters = callout(group) or (None if actors else key_phrase(group, title=title))
@@ -185,7 +188,9 @@ def _defaults(subjects: list[str], background: str, before: list[Scene], start_s
         sprite
         for subject in subjects[:1]
         for sprite in map(lexicon.sprites().__getitem__, lexicon.topics()[subject].sprites)
-        if sprite.name not in last and (sprite.place in {"float", "sky"} or (sprite.place == "ground" and grounded))
+        if sprite.name not in last
+        and (background, sprite.name) not in SHOWN_TWICE
+        and (sprite.place in {"float", "sky"} or (sprite.place == "ground" and grounded))
     ]
     if not fitting:
         return ()
@@ -211,12 +216,16 @@ def _background(
         add(hit.name, 0.25)
     add("soft", 0.4)
     kinds = {actor.sprite.place for actor in actors}
+    seen = {scene.background for scene in before}
+    again = 3.2 if len(seen) + left - 1 >= LEAST_DIFFERENT else 8.0
+    if "under" not in kinds and actors:
+        add("underwater", -3.0)
     for name in list(score):
         grounded = name in lexicon.grounded_backgrounds()
         score[name] += 1.4 if grounded and "ground" in kinds else -1.2 if "ground" in kinds else 0.0
         score[name] += {"ocean": 3.0, "underwater": -6.0}.get(name, 0.0) if "water" in kinds else 0.0
         score[name] += 4.0 if name == "underwater" and "under" in kinds else 0.0
-        score[name] -= sum(8.0 for scene in before if scene.background == name)
+        score[name] -= sum(again for scene in before if scene.background == name)
         score[name] -= 6.0 if before and before[-1].background == name else 0.0
         score[name] += choice.random() * 0.3
     return max(score, key=lambda name: (score[name], name))

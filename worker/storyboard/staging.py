@@ -43,9 +43,16 @@ class StagedScene:
         crowded = scene.lettering is not None or bool(title)
         props = _placed(scene, backdrop, rng, width, height, leave_room=crowded)
         dust = Motes(
-            rng, count=14, kind="drift", colour=(1.0, 0.97, 0.88), height=height, size=(0.002, 0.005), speed=0.02,
-            strength=0.3, depth=1.0,
-        )  # fmt: skip
+            rng,
+            count=14,
+            kind="drift",
+            colour=(1.0, 0.97, 0.88),
+            height=height,
+            size=(0.002, 0.005),
+            speed=0.02,
+            strength=0.3,
+            depth=1.0,
+        )
         self._elements: list[Element] = [*backdrop.far, *props, *backdrop.near, dust, *letters]
 
     def draw(self, t_s: float) -> Picture:
@@ -74,9 +81,19 @@ def _letters(scene: Scene, width: int, height: int, accent: Colour, *, title: st
         shown_s = min(TITLE_S, max(1.6, (scene.end_s - scene.start_s) * 0.7))
         hidden_s = shown_s
         letters.append(
-            Letters(title, x=0.5, y=0.165, size=0.115, width=width, height=height, enters_s=0.0 - 0.2, leaves_s=shown_s,
-                    max_width=0.82, underline=accent)
-        )  # fmt: skip
+            Letters(
+                title,
+                x=0.5,
+                y=0.165,
+                size=0.115,
+                width=width,
+                height=height,
+                enters_s=0.0 - 0.2,
+                leaves_s=shown_s,
+                max_width=0.82,
+                underline=accent,
+            )
+        )
     if scene.lettering is not None and (text := drawable(scene.lettering.text)):
         enters_s = scene.lettering.enters_s - scene.start_s
         if hidden_s and scene.actors:
@@ -84,9 +101,18 @@ def _letters(scene: Scene, width: int, height: int, accent: Colour, *, title: st
         if enters_s < scene.end_s - scene.start_s - 0.8:
             alone = not scene.actors
             letters.append(
-                Letters(text, x=0.5, y=(0.5 if title else 0.42) if alone else 0.155, size=0.15 if alone else 0.11, width=width,
-                        height=height, enters_s=enters_s, max_width=0.8, underline=accent)
-            )  # fmt: skip
+                Letters(
+                    text,
+                    x=0.5,
+                    y=(0.5 if title else 0.42) if alone else 0.155,
+                    size=0.15 if alone else 0.11,
+                    width=width,
+                    height=height,
+                    enters_s=enters_s,
+                    max_width=0.8,
+                    underline=accent,
+                )
+            )
     return letters
 
 
@@ -107,9 +133,18 @@ def _placed(
 
 
 def _prop(
-    actor: Actor, number: int, count: int, x: float, scene: Scene, backdrop: Backdrop, rng: np.random.Generator,
-    width: int, height: int, *, leave_room: bool,
-) -> Prop:  # fmt: skip
+    actor: Actor,
+    number: int,
+    count: int,
+    x: float,
+    scene: Scene,
+    backdrop: Backdrop,
+    rng: np.random.Generator,
+    width: int,
+    height: int,
+    *,
+    leave_room: bool,
+) -> Prop:
     sprite = actor.sprite
     size = sprite.height_ratio * (1.12 if count == 1 else 1.0 if number == 0 else 0.86) * (0.9 if leave_room else 1.0)
     size = min(size * (0.8 if backdrop.middle_taken else 1.0), 0.42 if leave_room else 0.56)
@@ -124,6 +159,13 @@ def _prop(
         y = min(y, CALM_Y - size / 2 - 0.015)
     aspect = min(1.0, width / height / 1.4)
     return Prop(
-        sprite, x=x, y=y, size_px=max(12, round(size * height * aspect)), enters_s=actor.enters_s - scene.start_s,
-        phase=float(rng.random()) * 6.28, dark=backdrop.dark, standing=standing, depth=0.6 + 0.1 * (count - number),
-    )  # fmt: skip
+        sprite,
+        x=x,
+        y=y,
+        size_px=max(12, round(size * height * aspect)),
+        enters_s=actor.enters_s - scene.start_s,
+        phase=float(rng.random()) * 6.28,
+        dark=backdrop.dark,
+        standing=standing,
+        depth=0.6 + 0.1 * (count - number),
+    )

@@ -117,6 +117,8 @@ class Library:
             )
             if match:
                 text = match.group(1)
+                if topic.phrase.lower() == f"the {text.lower()}":
+                    return f"the {text}"
                 senses = self._nouns.senses(topic.article.name)
                 common = text.split()[0].lower() in ("a", "an", "the") or (senses and not senses[0].is_proper)
                 return text[0].lower() + text[1:] if common else text

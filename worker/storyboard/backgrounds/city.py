@@ -46,8 +46,18 @@ def _city(setting: Setting, hour: str) -> Backdrop:
     for mark in range(9):
         street.box(-0.08 + 0.14 * mark, 0.925, 0.0 + 0.14 * mark, 0.94, lit(rgb("#e8e3c8"), hour), opacity=0.75)
     layers.append(street.plate(0.75))
-    lights = Motes(setting.rng, count=18, kind="twinkle", colour=(1.0, 0.8, 0.45), height=setting.height, size=(0.006, 0.016), strength=0.4,
-                   top=0.5, bottom=0.74, depth=0.6)  # fmt: skip
+    lights = Motes(
+        setting.rng,
+        count=18,
+        kind="twinkle",
+        colour=(1.0, 0.8, 0.45),
+        height=setting.height,
+        size=(0.006, 0.016),
+        strength=0.4,
+        top=0.5,
+        bottom=0.74,
+        depth=0.6,
+    )
     return Backdrop((*layers, lights) if hour == "night" else tuple(layers), floor=0.73, dark=hour == "night")
 
 

@@ -125,8 +125,19 @@ def stadium(setting: Setting) -> Backdrop:
         pitch.box(-0.1, y0, 1.1, y1 + 0.002, tone)
     pitch.line([(-0.1, 0.72), (1.1, 0.72)], (1, 1, 1), thick=0.005, opacity=0.8)
     pitch.line([(0.3, 0.72), (0.22, 0.86), (0.78, 0.86), (0.7, 0.72)], (1, 1, 1), thick=0.006, opacity=0.75)
-    flashes = Motes(setting.rng, count=22, kind="twinkle", colour=(1, 1, 1), height=setting.height, size=(0.003, 0.006), strength=0.8,
-                    top=0.38, bottom=0.62, depth=0.3, speed=0.15)  # fmt: skip
+    flashes = Motes(
+        setting.rng,
+        count=22,
+        kind="twinkle",
+        colour=(1, 1, 1),
+        height=setting.height,
+        size=(0.003, 0.006),
+        strength=0.8,
+        top=0.38,
+        bottom=0.62,
+        depth=0.3,
+        speed=0.15,
+    )
     return Backdrop((*layers, stands.plate(0.35), flashes, pitch.plate(0.75)), floor=0.73, dark=hour == "night")
 
 

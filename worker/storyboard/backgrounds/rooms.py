@@ -1,4 +1,4 @@
-"""Indoors: one plan, furnished as living room, bedroom, kitchen, market, laboratory, ward, classroom, library, workshop."""
+"""Indoors: one plan, furnished as home, kitchen, market, laboratory, ward, classroom, library or workshop."""
 
 from __future__ import annotations
 

@@ -18,8 +18,11 @@ SKIES: dict[str, Sequence[tuple[float, Colour]]] = {
     "storm": ((-0.1, rgb("#1f2a3a")), (0.5, rgb("#46566b")), (0.85, rgb("#8795a3"))),
 }
 HAZE: dict[str, Colour] = {
-    "day": rgb("#d8ecf7"), "dusk": rgb("#f7b58a"), "night": rgb("#2a4078"), "storm": rgb("#6c7a89"),
-}  # fmt: skip
+    "day": rgb("#d8ecf7"),
+    "dusk": rgb("#f7b58a"),
+    "night": rgb("#2a4078"),
+    "storm": rgb("#6c7a89"),
+}
 
 
 def sky(setting: Setting, hour: str, *, clouds: float = 1.0, light_y: float = 0.2) -> list[Element]:
@@ -42,9 +45,19 @@ def sky(setting: Setting, hour: str, *, clouds: float = 1.0, light_y: float = 0.
         back.ellipse(side - 0.008, light_y - 0.012, 0.014, 0.014, (0.86, 0.86, 0.82), opacity=0.7)
         back.ellipse(side + 0.012, light_y + 0.02, 0.010, 0.010, (0.80, 0.82, 0.82), opacity=0.7)
         layers.append(
-            Motes(setting.rng, count=46, kind="twinkle", colour=(0.9, 0.94, 1), height=setting.height, size=(0.0014, 0.004),
-                  depth=0.05, strength=0.95, bottom=0.6, speed=0.06)
-        )  # fmt: skip
+            Motes(
+                setting.rng,
+                count=46,
+                kind="twinkle",
+                colour=(0.9, 0.94, 1),
+                height=setting.height,
+                size=(0.0014, 0.004),
+                depth=0.05,
+                strength=0.95,
+                bottom=0.6,
+                speed=0.06,
+            )
+        )
     return [back.plate(0.0), *layers, *_clouds(setting, hour, clouds)]
 
 
@@ -115,8 +128,16 @@ def ridge_line(
     return (base - reach * line).astype(np.float32)
 
 
-def ground(setting: Setting, hour: str, colours: tuple[Colour, Colour], *, top: float, reach: float = 0.03, depth: float = 0.75,
-           texture: float = 0.14) -> Plate:  # fmt: skip
+def ground(
+    setting: Setting,
+    hour: str,
+    colours: tuple[Colour, Colour],
+    *,
+    top: float,
+    reach: float = 0.03,
+    depth: float = 0.75,
+    texture: float = 0.14,
+) -> Plate:
     """Return the floor on which things stand, from `top` down."""
     sheet = setting.sheet()
     near, far = lit(colours[0], hour), lit(colours[1], hour)

@@ -135,8 +135,8 @@ def _nebula(setting: Setting, colours: tuple[str, str, str], *, strength: float)
     dust = noise(setting.rng, *shape, cells=6, octaves=4)
     body = np.clip((warp - 0.42) * 2.2, 0, 1)[..., None] * strength
     core = (np.clip((warp * veil - 0.30) * 3.2, 0, 1) ** 1.6)[..., None] * strength
-    sheet.colour = np.array((0.012, 0.014, 0.045), np.float32) + deep * 0.35 + mid * body * 0.55 + hot * core * 0.75
-    sheet.colour = np.asarray(sheet.colour * (1 - 0.45 * np.clip(dust - 0.45, 0, 1) * 2)[..., None], np.float32)
+    light = np.array((0.012, 0.014, 0.045), np.float32) + deep * 0.35 + mid * body * 0.55 + hot * core * 0.75
+    sheet.colour = np.asarray(light * (1 - 0.45 * np.clip(dust - 0.45, 0, 1) * 2)[..., None], np.float32)
     points = setting.rng.random(shape, dtype=np.float32)
     faint = cv2.GaussianBlur((points > 0.9990).astype(np.float32), (0, 0), 0.7) * 2.0
     sheet.colour += faint[..., None] * setting.rng.random((*shape, 1), dtype=np.float32)
@@ -145,13 +145,22 @@ def _nebula(setting: Setting, colours: tuple[str, str, str], *, strength: float)
 
 def _stars(setting: Setting) -> tuple[Element, ...]:
     return tuple(
-        Motes(setting.rng, count=count, kind="twinkle", colour=colour, height=setting.height, size=size, depth=depth,
-              strength=1.0, speed=0.08)
+        Motes(
+            setting.rng,
+            count=count,
+            kind="twinkle",
+            colour=colour,
+            height=setting.height,
+            size=size,
+            depth=depth,
+            strength=1.0,
+            speed=0.08,
+        )
         for count, colour, size, depth in (
             (34, (0.85, 0.9, 1.0), (0.0014, 0.0028), 0.15),
             (12, (1.0, 0.93, 0.8), (0.003, 0.0052), 0.3),
         )
-    )  # fmt: skip
+    )
 
 
 def _ball(sheet: Sheet, rng: np.random.Generator, x: float, y: float, radius: float, base: Colour) -> None:

@@ -67,8 +67,17 @@ def underwater(setting: Setting) -> Backdrop:
             )
         phase = 1.3 * row
         layers.append(sheet.plate(0.3 + 0.3 * row, sway=lambda t, p=phase: (3 * math.sin(0.9 * t + p), 0.0)))
-    bubbles = Motes(setting.rng, count=30, kind="rise", colour=(0.75, 0.95, 1), height=setting.height, size=(0.004, 0.012), speed=0.09,
-                    strength=0.7, hard=True)  # fmt: skip
+    bubbles = Motes(
+        setting.rng,
+        count=30,
+        kind="rise",
+        colour=(0.75, 0.95, 1),
+        height=setting.height,
+        size=(0.004, 0.012),
+        speed=0.09,
+        strength=0.7,
+        hard=True,
+    )
     return Backdrop(tuple(layers), (bubbles,), dark=True)
 
 
