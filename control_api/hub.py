@@ -118,9 +118,10 @@ class Hub:
             client.sent[job_id] = after
         topic = self._topics[job_id]
         topic.seq = max(topic.seq, topic.seen, snapshot["seq"])
-        if client.sent[job_id] < topic.seq:
-            client.lagging = True
-            client.wanted.set()
+        for each in self._of(topic):  # the others too: what this snapshot knows may never have reached them
+            if 0 <= each.sent.get(job_id, -1) < topic.seq:
+                each.lagging = True
+                each.wanted.set()
 
     def unsubscribe(self, client: Client, job_id: str) -> None:
         client.sent.pop(job_id, None)
@@ -140,7 +141,7 @@ class Hub:
         seq = orjson.loads(text).get("seq")
         if seq is None:
             for client in self._of(topic):
-                if not client.lagging and not client.full:
+                if not client.lagging and not client.full and client.sent.get(job_id, -1) >= 0:
                     client.put(text)
         elif topic.seq < 0:
             topic.seen = max(topic.seen, seq)

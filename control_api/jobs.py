@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -224,6 +224,9 @@ def decode_cursor(cursor: str | None) -> tuple[datetime | None, UUID | None]:
         return None, None
     try:
         at, row_id = orjson.loads(base64.urlsafe_b64decode(cursor))
-        return datetime.fromisoformat(at).astimezone(UTC), UUID(row_id)
-    except (ValueError, TypeError, AttributeError, OverflowError):
+        when = datetime.fromisoformat(at)
+        if when.tzinfo is None:
+            raise ValueError("no time zone")
+        return when, UUID(row_id)
+    except (ValueError, TypeError, AttributeError):
         raise ValidationFailed("not a cursor", path="/cursor", got=cursor[:100], hint="use `next` of a page") from None

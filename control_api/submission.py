@@ -69,7 +69,8 @@ class Submission:
                 response = await self._template(name, params)
                 return await self._checked(Proposal(response, body.topic, body.mode, asked))
             case JobBody(plan=Plan() as given):
-                resolved = Plan.model_validate(given.emitted() | {"context": await self._resolved(given.context, "/plan/context")})
+                context = await self._resolved(given.context, "/plan/context")
+                resolved = Plan.model_validate(given.emitted() | {"context": context})
                 proven = prove(resolved, manifest=self._platform.manifest.current(), constraints=body.constraints)
                 response = await self._quoted(proven)
                 title = str(given.context.get("goal") or given.context.get("topic") or given.workflow_id)
@@ -195,9 +196,11 @@ class Submission:
         return f"s3://{ARTIFACTS}/{row['object_key']}"
 
     async def _checked(self, proposal: Proposal) -> Proposal:
-        """Check that every object that the plan names is the caller's and there."""
-        uris = [(path, uri) for path, uri in _strings(proposal.plan.context, "") if uri.startswith("s3://")]
+        """Check that every object and profile that the plan names is the caller's and there."""
+        context = proposal.plan.context
+        uris = [(path, uri) for path, uri in _strings(context, "") if uri.startswith("s3://")]
         await asyncio.gather(*(_check_object(self._platform.objects, uri, path) for path, uri in uris))
+        await self._known_profile(context.get("profile_id"), "/profileId")
         return proposal
 
     async def _known_profile(self, profile_id: Any, path: str) -> None:

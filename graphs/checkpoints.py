@@ -120,7 +120,7 @@ class HotSaver(BaseCheckpointSaver[Any]):
 class Checkpoints:
     """The hot checkpoints of this process and their store in Postgres."""
 
-    def __init__(self, store: AsyncPostgresSaver | None, *, flush_every_s: float = 0.5) -> None:
+    def __init__(self, store: AsyncPostgresSaver | None, *, flush_every_s: float = 2.0) -> None:
         self.hot = HotSaver()
         self._store = store
         self._flush_every_s = flush_every_s

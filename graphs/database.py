@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from schemas.errors import DependencyDown
-from schemas.queries import queries, set_codecs
+from schemas.queries import keep_session, queries, set_codecs
 
 ACQUIRE_TIMEOUT_S = 5.0
 
@@ -80,6 +80,7 @@ async def open_pool(dsn: str, *, name: str, max_size: int) -> asyncpg.Pool:
         command_timeout=10,
         timeout=ACQUIRE_TIMEOUT_S,
         init=set_codecs,
+        reset=keep_session,
         server_settings={
             "application_name": name,
             "idle_in_transaction_session_timeout": "15000",

@@ -27,9 +27,12 @@ def profile_of(row: dict[str, Any]) -> Profile:
 
 
 def parse_uuid(text: str, *, what: str, path: str | None = None) -> UUID:
-    """Return the uuid; an id that is not well formed is unknown (`NotFound`)."""
+    """Return the uuid; an id in any other than the one spelling that we give out is unknown (`NotFound`)."""
     try:
-        return UUID(text)
+        found = UUID(text)
+        if str(found) != text:
+            raise ValueError(text)
+        return found
     except ValueError:
         raise NotFound(f"no such {what}", path=path or f"/{what}Id", got=text[:100]) from None
 

@@ -19,6 +19,10 @@ def queries(name: str) -> Queries:
     return aiosql.from_path(SQL_FOLDER / "queries" / f"{name}.sql", "asyncpg", mandatory_parameters=False)
 
 
+async def keep_session(connection: Any) -> None:
+    """Skip asyncpg's reset at release, a round trip each: we never change session state. The pool's `reset`."""
+
+
 async def set_codecs(connection: Any) -> None:
     """Make json and jsonb travel as Python values on this asyncpg connection; use as the pool's `init`."""
     for kind in ("json", "jsonb"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from schemas.queries import queries, set_codecs
+from schemas.queries import keep_session, queries, set_codecs
 
 ACQUIRE_TIMEOUT_S = 5.0
 MAX_CONNECTIONS = 4
@@ -76,6 +76,7 @@ class Ledger:
             command_timeout=10,
             timeout=ACQUIRE_TIMEOUT_S,
             init=set_codecs,
+            reset=keep_session,
             server_settings={
                 "application_name": "reelgraph-worker",
                 "idle_in_transaction_session_timeout": "15000",

@@ -171,11 +171,12 @@ def media_refs(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def with_stored(value: Any, stored: dict[str, ArtifactRef]) -> Any:
-    """Return outputs in which every saved file's dict (by its local `path`) is replaced by its stored ref."""
+    """Return outputs in which every saved file's dict (by its local `path`) holds its stored ref; other keys stay."""
     if isinstance(value, dict):
         ref = stored.get(value["path"]) if isinstance(value.get("path"), str) else None
         if ref is not None:
-            return ref.model_dump(mode="json", exclude={"path"})
+            added = {key: with_stored(item, stored) for key, item in value.items() if key not in ArtifactRef.model_fields}
+            return {**added, **ref.model_dump(mode="json", exclude={"path"})}
         return {key: with_stored(item, stored) for key, item in value.items()}
     if isinstance(value, list):
         return [with_stored(item, stored) for item in value]

@@ -54,8 +54,8 @@ async def list_jobs(
     """Jobs, newest first."""
     filters = {
         "status": ",".join(status) if status else None,
-        "mode": clean_text(mode or "") or None,
-        "variant": clean_text(variant or "") or None,
+        "mode": mode and clean_text(mode),
+        "variant": variant and clean_text(variant),
         "search": _like(clean_text(search or "")),
     }
     return await _platform(request).jobs.page(limit=limit, cursor=cursor, filters=filters)

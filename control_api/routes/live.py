@@ -56,7 +56,7 @@ async def live(socket: WebSocket) -> None:
             return await socket.close(UNAUTHORISED)
         job_id = socket.query_params.get("jobId")
         if job_id:
-            await _handle(platform.hub, client, Command(action="subscribe", jobId=job_id, after=_after(socket)))
+            await _handle(platform.hub, client, Command(action="subscribe", jobId=job_id[:64], after=_after(socket)))
         async with asyncio.TaskGroup() as group:
             sender = group.create_task(_send(socket, platform, client))
             group.create_task(_receive(socket, platform, client, sender))
@@ -71,8 +71,8 @@ async def live(socket: WebSocket) -> None:
 
 async def _receive(socket: WebSocket, platform: Platform, client: Client, sender: asyncio.Task[None]) -> None:
     try:
-        while True:
-            text = await socket.receive_text()
+        while (message := await socket.receive())["type"] != "websocket.disconnect":
+            text = message.get("text") or ""  # a binary message is no command
             platform.metrics.received.inc()
             try:
                 command = Command.model_validate_json(text)
@@ -83,7 +83,7 @@ async def _receive(socket: WebSocket, platform: Platform, client: Client, sender
                 client.put(orjson.dumps({"type": "error", **error.to_json()}).decode())
                 continue
             await _handle(platform.hub, client, command)
-    except WebSocketDisconnect:
+    finally:
         sender.cancel()
 
 

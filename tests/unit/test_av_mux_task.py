@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,10 @@ from worker.av.check import probe
 from worker.av.provenance import probe_metadata
 from worker.av.video import VideoWriter
 from worker.context import TaskContext, TaskError
-from worker.speech.timing import Word
 from worker.tasks.mux_video import MuxVideoParams, mux_video
 
 RATE_HZ = 16_000
-WORDS = [asdict(Word("Hello", 0.1, 0.5)), asdict(Word("world.", 0.6, 1.2))]
+WORDS = [["Hello", 0.1, 0.5], ["world.", 0.6, 1.2]]
 
 
 def frame(index: int, *, height: int = 64, width: int = 96) -> np.ndarray:

@@ -199,8 +199,16 @@ def _defaults(subjects: list[str], background: str, before: list[Scene], start_s
 
 
 def _background(
-    text: str, actors: tuple[Actor, ...], subjects: list[str], before: list[Scene], choice: random.Random, *, stage: str
+    text: str,
+    actors: tuple[Actor, ...],
+    subjects: list[str],
+    before: list[Scene],
+    choice: random.Random,
+    *,
+    stage: str,
+    left: int,
 ) -> str:
+    """Return the best-fitting background; `left` scenes are still to choose, this one included."""
     score: dict[str, float] = {}
 
     def add(names: str, points: float) -> None:
@@ -223,7 +231,7 @@ def _background(
     for name in list(score):
         grounded = name in lexicon.grounded_backgrounds()
         score[name] += 1.4 if grounded and "ground" in kinds else -1.2 if "ground" in kinds else 0.0
-        score[name] += {"ocean": 3.0, "underwater": -6.0}.get(name, 0.0) if "water" in kinds else 0.0
+        score[name] += {"ocean": 5.0, "beach": 2.0}.get(name, 0.0 if grounded else -6.0) if "water" in kinds else 0.0
         score[name] += 4.0 if name == "underwater" and "under" in kinds else 0.0
         score[name] -= sum(again for scene in before if scene.background == name)
         score[name] -= 6.0 if before and before[-1].background == name else 0.0

@@ -111,15 +111,15 @@ def _encoded(ctx: TaskContext, video: Path, *, fps: float) -> Path:
 
 
 def _save_subtitles(ctx: TaskContext, inputs: Inputs) -> None:
-    """Save SRT and VTT when the sound knows its words: `media.words`, each with `text`, `start_s` and `end_s`."""
+    """Save SRT and VTT when the sound knows its words: `media.words`, each `[text, start_s, end_s]`."""
     audio = inputs.get("audio")
     said = (audio.get("media") or {}).get("words") if isinstance(audio, dict) else None
     if not said:
         return
     try:
-        words = [Word(str(word["text"]), float(word["start_s"]), float(word["end_s"])) for word in said]
+        words = [Word(str(text), float(start_s), float(end_s)) for text, start_s, end_s in said]
     except (KeyError, TypeError, ValueError) as error:
-        raise TaskError("bad_words", "a word needs text, start_s and end_s", path="inputs.audio.media.words") from error
+        raise TaskError("bad_words", "a word needs [text, start_s, end_s]", path="inputs.audio.media.words") from error
     shown = cues(words)
     for name, text in (("captions.srt", srt(shown)), ("captions.vtt", vtt(shown))):
         path = ctx.workdir / name

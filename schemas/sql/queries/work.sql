@@ -187,10 +187,11 @@ select j.last_seq as seq from j;
 
 -- name: ready_runs
 -- Pull mode: what a free worker may claim without a doorbell, in fair order.
-select job_id, node_path from node_run
-where status in ('ready', 'dispatched') and queue = any(:queues) and not_before <= now()
-    and (status = 'ready' or dispatched_at < now() - make_interval(secs => :stale_s))
-order by priority, vt, created_at
+select r.job_id, r.node_path from node_run r join job on job.id = r.job_id
+where r.status in ('ready', 'dispatched') and r.queue = any(:queues) and r.not_before <= now()
+    and (r.status = 'ready' or r.dispatched_at < now() - make_interval(secs => :stale_s))
+    and job.status in ('running', 'awaiting_approval')
+order by r.priority, r.vt, r.created_at
 limit :count;
 
 -- name: register_worker!
