@@ -17,7 +17,6 @@ MAX_PIXELS = 40_000_000
 MAX_SIDE_PX = 16_384
 MAX_AUDIO_S = 600.0
 MAX_RATE_HZ = 48_000
-MAX_ELEMENTS, MAX_DEPTH = 20_000, 64
 _LIMITS = {
     resource.RLIMIT_AS: 1536 * 1024 * 1024,
     resource.RLIMIT_CPU: 20,
@@ -98,23 +97,13 @@ def _audio(format_name: str, source: Path, target: Path) -> dict[str, Any]:
 
 
 def _svg(source: Path, target: Path) -> dict[str, Any]:
-    """Refuse what could reach out or blow up; the drawing itself is made safe where it is used."""
-    from defusedxml import ElementTree
-    from defusedxml.common import DefusedXmlException
+    from control_api.svg import HostileSvg, cleaned
 
     try:
-        root = ElementTree.parse(source, forbid_dtd=True, forbid_entities=True, forbid_external=True).getroot()
-    except DefusedXmlException:
-        raise Refused("the SVG has a DOCTYPE or entities", allowed="plain SVG without DOCTYPE") from None
-    if root is None or root.tag not in {"svg", "{http://www.w3.org/2000/svg}svg"}:
-        raise Refused("the root element is not <svg>")
-    count, layer, depth = 0, [root], 0
-    while layer:
-        count, depth = count + len(layer), depth + 1
-        if count > MAX_ELEMENTS or depth > MAX_DEPTH:
-            raise Refused("the SVG is too complex", allowed=f"{MAX_ELEMENTS} elements, depth {MAX_DEPTH}")
-        layer = [child for element in layer for child in element]
-    target.write_bytes(source.read_bytes())
+        safe, count = cleaned(source.read_bytes())
+    except HostileSvg as hostile:
+        raise Refused(str(hostile), allowed="plain SVG without DOCTYPE and entities") from None
+    target.write_bytes(safe)
     return {"elements": count}
 
 

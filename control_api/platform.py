@@ -21,6 +21,7 @@ from control_api.manifests import LiveManifest
 from control_api.metrics import Metrics
 from control_api.objects import Objects
 from control_api.settings import ApiSettings
+from control_api.statistics import Statistics
 from graphs.broker import DramatiqBroker
 from graphs.bus import Bus
 from graphs.checkpoints import Checkpoints, checkpoint_pool, postgres_saver
@@ -52,6 +53,7 @@ class Platform:
     hub: Hub
     engine: Engine
     scheduler: Scheduler
+    statistics: Statistics
     caller: Caller
     metrics: Metrics
     allowed_origins: frozenset[str]
@@ -165,6 +167,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
             hub=hub,
             engine=engine,
             scheduler=scheduler,
+            statistics=Statistics(database),
             caller=Caller(settings.api_key.get_secret_value() if settings.api_key else None),
             metrics=Metrics(),
             allowed_origins=frozenset(part.strip() for part in settings.allowed_origins.split(",") if part.strip()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,12 +21,12 @@ from planner.validator import prove
 from schemas.artifact import ARTIFACTS, UPLOADS, parse_s3
 from schemas.errors import Conflict, NotFound, QuotaExceeded, UnsafeInput
 from schemas.plan import Plan, sha256_of
-from schemas.planning import PlanRequest, PlanResponse, RunStatistics
+from schemas.planning import PlanRequest, PlanResponse
 
 JOB_DEADLINE_S = 6 * 3600.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Proposal:
     """A proven plan and what is known about the job that it becomes."""
 
@@ -34,7 +35,7 @@ class Proposal:
     mode: str
     request: dict[str, Any]
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
         return Plan.model_validate(self.response.graph)
 
@@ -51,7 +52,7 @@ class Submission:
             request,
             manifest=self._platform.manifest.current(),
             templates=self._platform.templates.by_name,
-            statistics=await self._statistics(),
+            statistics=await self._platform.statistics.current(),
         )
 
     async def propose(self, body: TrainBody | GenerateBody | JobBody) -> Proposal:
@@ -111,26 +112,26 @@ class Submission:
             {"type": "job.planned", "body": planned},
         ]
         profile_id = plan.context.get("profile_id")
-        job = dict(
-            id=uuid4(),
-            tenant_id=LOCAL_TENANT,
-            owner_id=LOCAL_OWNER,
-            status="queued",
-            title=proposal.title[:200],
-            mode=proposal.mode,
-            variant=_variant(plan),
-            profile_id=UUID(profile_id) if profile_id else None,
-            idempotency_key=key,
-            request=proposal.request,
-            request_hash=request_hash,
-            plan=response.graph,
-            plan_digest=plan.digest(),
-            estimate=response.estimate.model_dump(mode="json"),
-            graph_version=GRAPH_VERSION,
-            priority=1,
-            deadline_s=JOB_DEADLINE_S,
-            events=events,
-        )
+        job: dict[str, Any] = {
+            "id": uuid4(),
+            "tenant_id": LOCAL_TENANT,
+            "owner_id": LOCAL_OWNER,
+            "status": "queued",
+            "title": proposal.title[:200],
+            "mode": proposal.mode,
+            "variant": _variant(plan),
+            "profile_id": UUID(profile_id) if profile_id else None,
+            "idempotency_key": key,
+            "request": proposal.request,
+            "request_hash": request_hash,
+            "plan": response.graph,
+            "plan_digest": plan.digest(),
+            "estimate": response.estimate.model_dump(mode="json"),
+            "graph_version": GRAPH_VERSION,
+            "priority": 1,
+            "deadline_s": JOB_DEADLINE_S,
+            "events": events,
+        }
         row = await platform.database.one("submit_job", **job)
         if row is None:  # a twin with the same key was committed while this statement waited for it; now it is seen
             row = await platform.database.one("submit_job", **job)
@@ -149,23 +150,16 @@ class Submission:
             params,
             manifest=self._platform.manifest.current(),
             templates=self._platform.templates.by_name,
-            statistics=await self._statistics(),
+            statistics=await self._platform.statistics.current(),
         )
 
     async def _quoted(self, plan: Plan) -> PlanResponse:
-        quote = estimate(plan, manifest=self._platform.manifest.current(), statistics=await self._statistics())
+        quote = estimate(
+            plan, manifest=self._platform.manifest.current(), statistics=await self._platform.statistics.current()
+        )
         return PlanResponse(
             graph=plan.emitted(), estimate=quote, rationale="The submitted plan is valid here.", mermaid=mermaid(plan)
         )
-
-    async def _statistics(self) -> dict[str, RunStatistics]:
-        rows = await self._platform.database.all("run_statistics")
-        return {
-            f"{row['task']}/{row['variant']}" if row["variant"] else row["task"]: RunStatistics(
-                p50_s=row["p50_s"], p90_s=row["p90_s"], runs=row["n"]
-            )
-            for row in rows
-        }
 
     async def _resolved(self, values: dict[str, Any], at: str) -> dict[str, Any]:
         """Replace artifact ids of the caller by their uris, where images, audio or svg are named.

@@ -52,7 +52,7 @@ MANIFEST_BODY: dict[str, Any] = {
         "train_lora": {"enabled": False, "reason": "no diffusion base model is configured"},
         "train_voice": {"enabled": False, "reason": "no voice base model is configured"},
     },
-    "queues": {name: "cpu" for name in ("noop", "read_script", "render_video", "train_lora", "train_voice")},
+    "queues": dict.fromkeys(("noop", "read_script", "render_video", "train_lora", "train_voice"), "cpu"),
 }  # fmt: skip
 
 

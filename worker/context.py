@@ -154,7 +154,7 @@ class TaskContext:
             TaskCancelled: the job was cancelled meanwhile.
         """
         what = what or Path(argv[0]).name
-        process = subprocess.Popen(  # noqa: S603 - argv is built by our own code
+        process = subprocess.Popen(
             list(argv),
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -175,7 +175,9 @@ def with_stored(value: Any, stored: dict[str, ArtifactRef]) -> Any:
     if isinstance(value, dict):
         ref = stored.get(value["path"]) if isinstance(value.get("path"), str) else None
         if ref is not None:
-            added = {key: with_stored(item, stored) for key, item in value.items() if key not in ArtifactRef.model_fields}
+            added = {
+                key: with_stored(item, stored) for key, item in value.items() if key not in ArtifactRef.model_fields
+            }
             return {**added, **ref.model_dump(mode="json", exclude={"path"})}
         return {key: with_stored(item, stored) for key, item in value.items()}
     if isinstance(value, list):

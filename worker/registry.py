@@ -109,9 +109,7 @@ class Registry:
 
     def manifest(self) -> dict[str, dict[str, Any]]:
         """Return task name -> manifest entry as JSON."""
-        return {
-            name: task.capability().model_dump(mode="json", exclude_none=True) for name, task in self.tasks.items()
-        }
+        return {name: task.capability().model_dump(mode="json", exclude_none=True) for name, task in self.tasks.items()}
 
 
 REGISTRY = Registry()

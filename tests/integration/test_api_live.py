@@ -142,9 +142,7 @@ async def test_a_reconnect_in_mid_run_loses_nothing(client: Client, api: Api, fa
     assert seqs == list(range(log[-1]["seq"] - len(seqs) + 1, log[-1]["seq"] + 1))
 
 
-async def test_ticks_have_no_seq_and_come_after_the_snapshot(
-    client: Client, api: Api, fake_worker: FakeWorker
-) -> None:
+async def test_ticks_have_no_seq_and_come_after_the_snapshot(client: Client, api: Api, fake_worker: FakeWorker) -> None:
     job_id = await client.submit({"plan": plan(noop("a", params={"hold": "tick"}), noop("b", params={"ticks": 5}))})
     async with viewing(api, f"?jobId={job_id}") as viewer:
         await viewer.next()
@@ -155,9 +153,7 @@ async def test_ticks_have_no_seq_and_come_after_the_snapshot(
     assert all("seq" not in tick and tick["node"] == "b" for tick in ticks)
 
 
-async def test_an_event_whose_wake_up_was_lost_reaches_all_when_anybody_learns_of_it(
-    client: Client, api: Api
-) -> None:
+async def test_an_event_whose_wake_up_was_lost_reaches_all_when_anybody_learns_of_it(client: Client, api: Api) -> None:
     job_id = await client.submit({"plan": plan(echo("a"))})
     await client.reaches(job_id, "completed")
     async with viewing(api, f"?jobId={job_id}") as old, viewing(api, f"?jobId={job_id}") as new:

@@ -74,7 +74,9 @@ def test_a_fan_out_over_nothing_is_done_at_once() -> None:
     assert b.to_write({"each": 1}, {}) == ["each"]
 
 
-@pytest.mark.parametrize("items", ["text", None, {"a": 1}, list(range(MAX_ITEMS + 1))], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    "items", ["text", None, {"a": 1}, list(range(MAX_ITEMS + 1))], ids=lambda each: type(each).__name__
+)
 def test_a_fan_out_over_no_list_or_too_long_a_one_is_refused(items: Any) -> None:
     b = board(plan({"id": "each", "foreach": "request.items"}, items=items))
     with pytest.raises(ValidationFailed):

@@ -15,11 +15,50 @@ from worker.speech.timing import Word
 MAX_HOLD_S = 0.6
 """A cue stays this long after its last word, unless the next one comes sooner; shorter gaps would only flicker."""
 PAUSE_S = 0.7
-_SENTENCE_ENDS, _CLAUSE_ENDS = (".", "!", "?", "…"), (",", ";", ":", "-", "–", "—")  # noqa: RUF001
-_CLOSING = "\"'”’)]"  # noqa: RUF001
+_SENTENCE_ENDS, _CLAUSE_ENDS = (".", "!", "?", "…"), (",", ";", ":", "-", "–", "—")
+_CLOSING = "\"'”’)]"
 _LEADING_WORDS = frozenset(
-    "a an the of to in on at by for from with and or but as if is are was were that which who this these its it "
-    "your my our their his her not no than so into".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "by",
+        "for",
+        "from",
+        "with",
+        "and",
+        "or",
+        "but",
+        "as",
+        "if",
+        "is",
+        "are",
+        "was",
+        "were",
+        "that",
+        "which",
+        "who",
+        "this",
+        "these",
+        "its",
+        "it",
+        "your",
+        "my",
+        "our",
+        "their",
+        "his",
+        "her",
+        "not",
+        "no",
+        "than",
+        "so",
+        "into",
+    ]
 )
 """English words that belong to the next one: a line should not end with them (BBC Subtitle Guidelines, line breaks)."""
 

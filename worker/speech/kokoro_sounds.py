@@ -30,7 +30,7 @@ _PADS = "^$"
 _PAUSES = frozenset(_PADS + " ;:,.!?—…")
 _STRESS = "ˈˌ"
 _CUTS = (re.compile(r"[;:,.!?—…] "), re.compile(" "))
-_BLOCK = re.compile(r"\[\[z(.?)\]\]")
+_BLOCK = re.compile(r"\[\[(?:ɪz|z|s)(\W?)\]\]")
 
 Symbols = list[tuple[str, int]]
 """Phonemes in order, each with its number of frames; `^` and `$` are the silence around them."""
@@ -58,14 +58,12 @@ def pieces(phonemes: str) -> list[str]:
     return [*found, phonemes] if phonemes else found
 
 
-def ipa(symbols: Sequence[tuple[str, int]]) -> Symbols:
-    """Return the symbols in IPA; the halves of a diphthong or affricate share its frames evenly, an estimate."""
+def ipa(symbols: Symbols) -> Symbols:
+    """Return the symbols in IPA, with samples; the halves of a diphthong or affricate share its time evenly."""
     spelled: Symbols = []
     for symbol, frames in symbols:
-        *firsts, last = IPA.get(symbol, symbol)
-        share = frames // (len(firsts) + 1)
-        spelled += [(first, share) for first in firsts]
-        spelled.append((last, frames - share * len(firsts)))
+        letters = IPA.get(symbol, symbol)
+        spelled += [(letter, frames * FRAME_SAMPLES // len(letters)) for letter in letters]
     return spelled
 
 
@@ -134,15 +132,15 @@ def trimmed_widths(widths: NDArray[np.float64], *, head: int, tail: int) -> NDAr
     return np.diff(kept_from)
 
 
-def outer_silence(symbols: Symbols) -> tuple[int, int]:
-    """Return how many frames of pause come before the first sound and after the last one."""
-    sounds = [index for index, (symbol, frames) in enumerate(symbols) if symbol not in _PAUSES and frames]
-    if not sounds:
+def outer_silence(symbols: Symbols, quiet: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return how many frames are silent before the first sound and after the last one."""
+    sounds = [index for index, (symbol, _) in enumerate(symbols) if symbol not in _PAUSES]
+    loud = np.flatnonzero(~quiet)
+    if not sounds or not len(loud):
         return 0, 0
-    return (
-        sum(frames for _, frames in symbols[: sounds[0]]),
-        sum(frames for _, frames in symbols[sounds[-1] + 1 :]),
-    )
+    before = sum(frames for _, frames in symbols[: sounds[0]])
+    after = sum(frames for _, frames in symbols[sounds[-1] + 1 :])
+    return min(before, int(loud[0])), min(after, len(quiet) - 1 - int(loud[-1]))
 
 
 def _without(symbols: Symbols, frames: int) -> Symbols:

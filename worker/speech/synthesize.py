@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,28 +11,37 @@ from numpy.typing import NDArray
 
 from schemas.states import FailureKind
 from worker.context import TaskError
-from worker.speech import piper
+from worker.speech import kokoro, piper
 from worker.speech.fitting import length_scale
 from worker.speech.normalise import Sentence, sentences
 from worker.speech.timing import Phoneme, Speech, Word
 from worker.speech.voice import Check, Utterance, Voice
 
 DEFAULT_VOICE = "piper:joe"
+VOICE_VARIABLE = "REELGRAPH_VOICE"
 MAX_TEXT_CHARS = 20_000
 MIN_LEVEL = 0.01  # RMS of spoken audio; joe has 0.05 to 0.15
 PEAK = 0.89  # -1 dBFS
 _SAME_TEMPO = 0.01
 
 
-def available(voice: str = DEFAULT_VOICE) -> str | None:
-    """Return why the voice cannot run here, in words a person can act on, or None."""
-    if voice == DEFAULT_VOICE:
+def default_voice() -> str:
+    """Return who speaks when nobody is named: `REELGRAPH_VOICE`, else `piper:joe`."""
+    return os.environ.get(VOICE_VARIABLE, "").strip() or DEFAULT_VOICE
+
+
+def available(voice: str | None = None) -> str | None:
+    """Return why the voice, by default `default_voice()`, cannot run here, in words a person can act on, or None."""
+    name = voice or default_voice()
+    if name == DEFAULT_VOICE:
         return piper.available()
-    return f"no voice {voice!r}; there is {DEFAULT_VOICE}"
+    if name.startswith(kokoro.PREFIX):
+        return kokoro.available(name)
+    return f"no voice {name!r}; there is {DEFAULT_VOICE} and {', '.join(kokoro.PREFIX + one for one in kokoro.VOICES)}"
 
 
 def speaking_rate_wps() -> float:
-    """Return the words a second of the default voice at its own tempo, pauses included.
+    """Return the words a second of `piper:joe` at its own tempo, pauses included.
 
     Source: measured with piper-tts 1.8.0 and joe 1.0.0: 3.0, 3.3 and 3.7 over the three texts of
     `tests/integration/test_speech.py`; figures and units take it down to 1.9, as one written word is several spoken.
@@ -42,7 +52,7 @@ def speaking_rate_wps() -> float:
 def synthesize(
     text: str,
     *,
-    voice: str = DEFAULT_VOICE,
+    voice: str | None = None,
     duration_s: float | None = None,
     workdir: Path,
     check: Check,
@@ -51,7 +61,7 @@ def synthesize(
     """Speak `text`, every word of it.
 
     Args:
-        voice: `piper:joe`.
+        voice: `piper:joe` or `kokoro:NAME`; by default `default_voice()`.
         duration_s: fit the speech into this many seconds by a tempo of 0.8 to 1.25; a text that is too long for
             that stays longer, and one that is too short stays shorter.
         workdir: folder of the attempt; unused by voices that need no files.
@@ -75,7 +85,7 @@ def synthesize(
             "nothing_to_say", "the narration has no word that can be spoken", path="narrative", got=text[:80],
             allowed="text in Latin letters or numbers",
         )  # fmt: skip
-    speaker = _voice(voice)
+    speaker = _voice(voice or default_voice())
     spoken = _speak(parts, speaker, 1.0, seed=seed, check=check)
     scale = length_scale(lambda scale: _end_s(parts, spoken, scale), duration_s=duration_s) if duration_s else 1.0
     if abs(scale - 1.0) > _SAME_TEMPO:
@@ -102,7 +112,7 @@ def _voice(name: str) -> Voice:
             path="voice",
             got=name,
         )
-    return piper.joe()
+    return kokoro.voice(name) if name.startswith(kokoro.PREFIX) else piper.joe()
 
 
 def _speak(parts: Sequence[Sentence], voice: Voice, scale: float, *, seed: int, check: Check) -> list[Utterance]:

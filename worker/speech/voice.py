@@ -24,7 +24,8 @@ class Utterance:
         samples: float32 [T] in [-1, 1], mono.
         phonemes: gap-free from 0 to T / rate_hz; empty when the voice gives none.
         word_spans: (start_s, end_s) of every token of the sentence.
-        widths_s: float64 [N], lengths of its parts at length scale 1, which are rounded up to `frame_s`.
+        widths_s: float64 [N], lengths of its parts at length scale 1, which are rounded to `frame_s`.
+        rounding: how the voice rounds them, `np.ceil` or `np.rint`.
     """
 
     samples: NDArray[np.float32]
@@ -33,6 +34,7 @@ class Utterance:
     word_spans: tuple[tuple[float, float], ...]
     widths_s: NDArray[np.float64]
     frame_s: float
+    rounding: np.ufunc = np.ceil
 
     @property
     def duration_s(self) -> float:
@@ -40,7 +42,7 @@ class Utterance:
 
     def duration_at(self, length_scale: float) -> float:
         """Return how long the sentence would be at another length scale, in seconds."""
-        return float(np.ceil(self.widths_s / self.frame_s * length_scale).sum()) * self.frame_s
+        return float(self.rounding(self.widths_s / self.frame_s * length_scale).sum()) * self.frame_s
 
 
 class Voice(Protocol):

@@ -10,14 +10,16 @@ from schemas.script import Script
 from worker.av.audio import write_wav
 from worker.context import TaskContext
 from worker.registry import Inputs, Outputs, Params, task
-from worker.speech.synthesize import DEFAULT_VOICE, available, synthesize
+from worker.speech.synthesize import available, synthesize
 from worker.speech.timing import Speech
 
 
 class SpeechParams(Params):
     """Who speaks, and how long the narration may take."""
 
-    voice: str = Field(default=DEFAULT_VOICE, max_length=64, description="Who speaks; `piper:joe`.")
+    voice: str | None = Field(
+        default=None, max_length=64, description="Who speaks: `piper:joe` or `kokoro:NAME`; default `REELGRAPH_VOICE`."
+    )
     duration_seconds: float | None = Field(
         default=None, ge=1, le=600, description="Fit the narration into this time by its tempo, 0.8 to 1.25."
     )
@@ -61,7 +63,7 @@ def media_facts(speech: Speech) -> dict[str, Any]:
         "duration_s": round(speech.duration_s, 4),
         "sample_rate_hz": speech.rate_hz,
         "voice": speech.voice,
-        "timing": "aligned" if speech.phonemes else "estimated",
+        "times": "measured" if speech.phonemes else "estimated",
         "words": [[word.text, round(word.start_s, 3), round(word.end_s, 3)] for word in speech.words],
         "phonemes": [[sound.symbol, round(sound.start_s, 3), round(sound.end_s, 3)] for sound in speech.phonemes],
     }

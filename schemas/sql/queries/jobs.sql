@@ -390,13 +390,15 @@ order by created_at desc, id desc limit :count;
 
 -- name: run_statistics
 -- Seconds per task and variant over the newest 200 good runs of each task.
-select task, coalesce(input #>> '{params,variant}', '') as variant, count(*)::int as n,
+select recent.task, coalesce(input #>> '{params,variant}', '') as variant, count(*)::int as n,
     percentile_cont(0.5) within group (order by extract(epoch from ended_at - started_at)) as p50_s,
     percentile_cont(0.9) within group (order by extract(epoch from ended_at - started_at)) as p90_s
-from (select task, input, started_at, ended_at,
-        row_number() over (partition by task order by ended_at desc) as rank
-    from node_run where status = 'succeeded' and started_at is not null) recent
-where rank <= 200
+from (select distinct task from node_run) each
+cross join lateral (
+    select r.task, r.input, r.started_at, r.ended_at from node_run r
+    where r.task = each.task and r.status = 'succeeded' and r.started_at is not null
+    order by r.ended_at desc limit 200
+) recent
 group by 1, 2;
 
 -- name: jobs_by_status
