@@ -12,6 +12,7 @@ from compose.services import Addresses
 API_PREFIX = "REELGRAPH_API_"
 WORKER_PREFIX = "REELGRAPH_WORKER_"
 WORKER_SLOTS = 2
+DRAIN_BUDGET_S = 8.0  # less than the stop grace: what runs longer is given back and resumes at the next start
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,11 @@ Programs = Callable[[Addresses, int], list[Program]]
 def reelgraph_programs(addresses: Addresses, api_port: int) -> list[Program]:
     """Return the API and one worker."""
     api = {**addresses.environment(API_PREFIX), f"{API_PREFIX}HOST": LOOPBACK, f"{API_PREFIX}PORT": str(api_port)}
-    worker = {**addresses.environment(WORKER_PREFIX), f"{WORKER_PREFIX}SLOTS": str(WORKER_SLOTS)}
+    worker = {
+        **addresses.environment(WORKER_PREFIX),
+        f"{WORKER_PREFIX}SLOTS": str(WORKER_SLOTS),
+        f"{WORKER_PREFIX}DRAIN_BUDGET_S": str(DRAIN_BUDGET_S),
+    }
     return [
         Program("api", (sys.executable, "-m", "control_api"), api),
         Program("worker", (sys.executable, "-m", "worker", "run"), worker),

@@ -52,6 +52,12 @@ class Sweeper:
             self._wake(str(row["id"]))
         self._bus.ring(await self._database.all("unsent", older_s=self._period_s, count=200))
         await self._database.run("stale_dispatched", stale_s=self._stale_s)
+        for row in await self._database.all("expire_jobs"):
+            body = {"status": "cancelling", "error": row["error"]}
+            event = {"seq": row["seq"], "type": "job.cancelling", "node": None, "body": body}
+            self._bus.publish(str(row["id"]), [event])
+            self._bus.cancel(str(row["id"]))
+            self._wake(str(row["id"]))
         for row in await self._database.all("lost_runs"):
             event = await self._database.one(
                 "lose_run",

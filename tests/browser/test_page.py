@@ -166,7 +166,7 @@ async def test_the_page_is_readable_in_both_themes_and_on_a_phone(
         await page.go(api.url)
         for status, job_id in ids.items():
             await page.until(f"{text_of(job_id, '.pill')} === {status.replace('_', ' ')!r}")
-        await page.until(f"{card(ids['completed'], '.nodes')} !== null")
+        await page.until(f"{card(ids['completed'], '.nodes')} !== null && {card(ids['awaiting_approval'], '.gate')} !== null")
         await submit_by_hand(page, "Delete all my files")
         await page.until("!document.querySelector('#form-error').hidden")
         await page.shot(SHOTS / f"{name}.png")

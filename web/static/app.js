@@ -102,6 +102,7 @@ function body() {
 function say(error) {
   $("form-error").textContent = error instanceof api.ApiError ? error.text : String(error);
   $("form-error").hidden = false;
+  $("form-error").scrollIntoView({ block: "nearest" });
 }
 
 $("submit").addEventListener("submit", async (event) => {
@@ -143,7 +144,7 @@ $("files").addEventListener("change", () => {
   uploads.pending = (async () => {
     try {
       for (const file of $("files").files) uploads.uris.push((await api.upload(file)).uri);
-      $("files-state").textContent = uploads.uris.length ? `${uploads.uris.length} ready` : "none";
+      $("files-state").textContent = uploads.uris.length ? `${uploads.uris.length} ready` : "";
     } catch (error) {
       $("files-state").textContent = "refused";
       $("files").value = "";

@@ -17,13 +17,13 @@ export function el(tag, props = {}, ...children) {
 /** Fill `root` with the card. The player is kept while its video stays the same, so that it does not restart. */
 export function draw(root, state, actions) {
   const player = root.querySelector("video");
-  const typing = root.querySelector(".gate textarea");
-  const draft = typing && document.activeElement === typing ? typing : null;
+  const draft = root.querySelector(".gate textarea"); // what a person typed outlives every event
+  const typing = draft && document.activeElement === draft;
   const video = state.artifacts.find((item) => item.kind === "video" && item.role === "output");
   root.replaceChildren(
     media(state, video, player) ?? "",
     el("div", { class: "body" },
-      el("header", {}, el("h3", {}, state.title || "Untitled job"), el("span", { class: `pill ${state.status}` }, words(state.status))),
+      el("header", {}, el("h3", { title: state.title }, state.title || "Untitled job"), el("span", { class: `pill ${state.status}` }, words(state.status))),
       el("p", { class: "facts" }, facts(state)),
       bar(state.progress, state.status, "whole job"),
       nodes(state),
@@ -33,7 +33,7 @@ export function draw(root, state, actions) {
       badges(state),
       files(state),
       buttons(state, actions)));
-  if (draft) root.querySelector(".gate textarea")?.focus();
+  if (typing && draft.isConnected) draft.focus();
 }
 
 function media(state, video, player) {
@@ -53,7 +53,7 @@ function facts(state) {
   const mode = MODES[state.mode] ?? state.mode;
   const parts = [state.variant ? `${mode} · ${LOOKS[state.variant] ?? state.variant}` : mode];
   if (state.profileId) parts.push(`profile ${state.profileId.slice(0, 8)}`);
-  if (state.createdAt) parts.push(new Date(state.createdAt).toLocaleString());
+  if (state.createdAt) parts.push(new Date(state.createdAt).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }));
   const eta = Math.max(0, ...state.nodes.filter((node) => node.status === "running").map((node) => node.etaSeconds ?? 0));
   if (eta > 1 && state.status === "running") parts.push(`about ${Math.round(eta)} s left`);
   return parts.join(" · ");
@@ -69,7 +69,7 @@ function nodes(state) {
   if (!state.nodes.length) return null;
   return el("ul", { class: "nodes" }, ...state.nodes.map((node) => {
     const what = node.status === "running" ? [node.stage, node.steps ? `${node.step}/${node.steps}` : null, `${Math.round(100 * node.progress)} %`].filter(Boolean).join(" · ")
-      : node.status === "completed" && node.seconds !== undefined ? `${node.seconds.toFixed(1)} s` : words(node.status);
+      : node.status === "completed" && node.seconds !== undefined ? (node.seconds < 0.1 ? "< 0.1 s" : `${node.seconds.toFixed(1)} s`) : words(node.status);
     return el("li", { title: node.task }, el("span", { class: `mark ${node.status}`, "aria-hidden": "true" }), el("span", {}, node.id),
       bar(node.progress, node.status, node.id), el("span", { class: "what" }, what));
   }));
@@ -86,8 +86,9 @@ function gate(state, actions, draft) {
   const open = state.approvals.find((approval) => approval.status === "open");
   if (!open) return null;
   const value = open.question.value ?? {};
-  const box = draft ?? el("textarea", { "aria-label": "script to approve" });
-  if (!draft) box.value = value.narrative ?? JSON.stringify(value, null, 2);
+  const kept = draft?.dataset.question === open.questionHash;
+  const box = kept ? draft : el("textarea", { "aria-label": "script to approve", "data-question": open.questionHash });
+  if (!kept) box.value = value.narrative ?? JSON.stringify(value, null, 2);
   const edited = () => (value.narrative === undefined ? JSON.parse(box.value) : { ...value, narrative: box.value });
   return el("div", { class: "gate" }, el("p", {}, open.question.question), box, el("div", { class: "buttons" },
     el("button", { class: "small", onclick: () => actions.approve(open, "approve", edited()) }, "Approve"),

@@ -33,9 +33,9 @@ export function reduce(state, event) {
   }
 }
 
-/** True when a card must read the whole job again: its end brings artifacts, script and result. */
+/** True when a card must read the whole job again: its end brings artifacts and script, a retried gate its question. */
 export function needsRefresh(event) {
-  return (event.type.startsWith("job.") && ENDED.has(event.type.slice(4))) || event.type === "node.completed";
+  return event.type === "job.awaiting_approval" || (event.type.startsWith("job.") && ENDED.has(event.type.slice(4))) || event.type === "node.completed";
 }
 
 export function isEnded(state) {

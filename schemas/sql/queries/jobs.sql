@@ -107,7 +107,7 @@ from j;
 -- End an advance: the verdict, its events, and the lease let go. `again`: a wake-up came meanwhile.
 with j as (
     update job set status = coalesce(:status, status), error = coalesce(:error, case when :status::text is null
-            then error end), result = coalesce(:result, result), woken = :wake,
+            or :status = 'cancelled' then error end), result = coalesce(:result, result), woken = :wake,
         lease_until = now() - interval '1 millisecond',
         ended_at = case when :status in ('completed', 'failed', 'cancelled') then now() else ended_at end,
         last_seq = last_seq + jsonb_array_length(:events::jsonb)
@@ -239,6 +239,23 @@ delete from outbox where id = any(:ids::bigint[]);
 -- A doorbell that nobody answered: ring again.
 update node_run set status = 'ready'
 where status = 'dispatched' and dispatched_at < now() - make_interval(secs => :stale_s);
+
+-- name: expire_jobs
+-- A job over its deadline is cancelled, with the reason as its error.
+with over as (
+    select id from job where deadline_at < now()
+        and status in ('queued', 'planning', 'running', 'awaiting_approval') limit 50 for update skip locked
+), j as (
+    update job set status = 'cancelling', cancel_requested_at = now(), wake = wake + 1, last_seq = last_seq + 1,
+        error = jsonb_build_object('code', 'deadline', 'message', 'the job took longer than its deadline',
+            'hint', 'submit it again, or look for the node that took so long')
+    from over where job.id = over.id
+    returning job.id, job.last_seq as seq, job.error
+), e as (
+    insert into event (job_id, seq, type, body)
+    select j.id, j.seq, 'job.cancelling', jsonb_build_object('status', 'cancelling', 'error', j.error) from j
+)
+select id, seq, error from j;
 
 -- name: lost_runs
 select job_id, node_path, epoch from node_run
