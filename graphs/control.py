@@ -226,7 +226,7 @@ class ControlNodes:
             failure.kind,
             attempt=run["attempts"] + 1,
             max_attempts=run["max_attempts"],
-            job_attempts=0,
+            job_attempts=run["failures"] + 1,
             jitter=random.random(),
             unknown=failure.unknown,
         )

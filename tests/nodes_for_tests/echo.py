@@ -17,6 +17,12 @@ class EchoParams(Params):
     items: int = 0
 
 
+class SlowParams(EchoParams):
+    """How slowly."""
+
+    seconds: float = 0.01
+
+
 class FailParams(Params):
     """How to fail."""
 
@@ -31,9 +37,9 @@ async def echo(ctx: NodeContext, params: EchoParams, inputs: Inputs) -> Outputs:
 
 
 @node("test.slow", description="Return a number, slowly.", inputs=_IN, outputs=_OUT, slow=True)
-async def slow(ctx: NodeContext, params: EchoParams, inputs: Inputs) -> Outputs:
+async def slow(ctx: NodeContext, params: SlowParams, inputs: Inputs) -> Outputs:
     """Return `value` from the control queue."""
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(params.seconds)
     return {"value": {"n": params.value, "attempt": ctx.attempt}}
 
 

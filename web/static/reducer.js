@@ -26,7 +26,7 @@ export function reduce(state, event) {
     case "preview": return { ...state, preview: event.preview };
     case "node": return withNode(state, event.node, (node) => afterVerb(node, verb, event));
     case "job": return afterJob(state, verb, event);
-    case "artifact": return event.data?.artifact ? { ...state, artifacts: [...state.artifacts, event.data.artifact] } : state;
+    case "artifact": return { ...state, artifacts: [...state.artifacts.filter((each) => each.id !== event.data.id), { ...event.data, node: event.node }] };
     case "approval": return afterApproval(state, verb, event);
     case "log": return { ...state, log: [...state.log, event.message].slice(-50) };
     default: return state;
