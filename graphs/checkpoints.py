@@ -40,6 +40,7 @@ class _Thread:
     epoch: int = -1
     stored: ChannelVersions = field(default_factory=dict)
     stored_at_s: float = 0.0
+    progress: Any = None
 
 
 class HotSaver(BaseCheckpointSaver[Any]):
@@ -125,16 +126,17 @@ class Checkpoints:
         self._store = store
         self._flush_every_s = flush_every_s
 
-    async def open(self, job_id: str, *, epoch: int) -> None:
+    async def open(self, job_id: str, *, epoch: int) -> Any:
         """Make the newest known checkpoint of the job hot; `epoch` is the lease just taken.
 
-        The one in memory is good only if nobody advanced the job since: then its epoch is one less.
+        The one in memory is good only if nobody advanced the job since: then its epoch is one less, and the progress
+        that the last advance closed with is returned; else None, and the graph must be asked.
         """
         thread = self.hot.threads.get(job_id)
         if thread is not None and thread.epoch == epoch - 1:
             thread.epoch = epoch
             self.hot.threads.move_to_end(job_id)
-            return
+            return thread.progress
         self.hot.delete_thread(job_id)
         found = await self._store.aget_tuple(_config(job_id)) if self._store and epoch > 1 else None
         if found is not None:
@@ -148,13 +150,14 @@ class Checkpoints:
             )
         while len(self.hot.threads) > MAX_HOT:
             self.hot.threads.popitem(last=False)
+        return None
 
-    async def close(self, job_id: str, *, epoch: int, ended: bool) -> None:
+    async def close(self, job_id: str, *, epoch: int, ended: bool, progress: Any = None) -> None:
         """End an advance: drop the checkpoints of an ended job, else write behind when one is due."""
         thread = self.hot.threads.get(job_id)
         if thread is None:
             return
-        thread.epoch = epoch
+        thread.epoch, thread.progress = epoch, progress
         if ended:
             was_stored = bool(thread.stored)
             self.hot.delete_thread(job_id)

@@ -70,6 +70,7 @@ class ControlNodes:
         self._due = asyncio.Event()
         self._room = asyncio.Semaphore(MAX_AT_ONCE)
         self._running: dict[tuple[str, str, int], asyncio.Task[None]] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
 
     def poke(self) -> None:
         """Say that control work waits."""
@@ -167,12 +168,18 @@ class ControlNodes:
             key = (job_id, claimed["node_path"], claimed["epoch"])
             task = asyncio.create_task(self._guarded(claimed))
             self._running[key] = task
-            task.add_done_callback(lambda _, key=key: self._done(key))
+            task.add_done_callback(lambda task, key=key: self._done(key, task))
 
-    def _done(self, key: tuple[str, str, int]) -> None:
+    def _done(self, key: tuple[str, str, int], task: asyncio.Task[None]) -> None:
         self._running.pop(key, None)
         self._room.release()
         self._due.set()
+        if task.cancelled():  # said here and not in the task: a cancel may come before its first line
+            job_id, path, epoch = key
+            stop = self._record("stop_run", [], job_id=job_id, node_path=path, epoch=epoch, release=False)
+            stopping = asyncio.create_task(stop)
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
 
     async def _guarded(self, run: dict[str, Any]) -> None:
         """Work; a bug of ours leaves the lease to lapse, so that the run is tried again and poisons at the third."""
@@ -208,9 +215,6 @@ class ControlNodes:
                     kind=FailureKind.TIMEOUT, code="timeout", message=f"took longer than {run['timeout_s']:g} s"
                 )
             )
-        except asyncio.CancelledError:
-            await self._record("stop_run", [], **key, release=False)
-            raise
         logged = [log_event(note) for note in notes]
         match outcome:
             case Succeeded():

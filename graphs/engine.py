@@ -32,7 +32,7 @@ MAX_COMPILED = 256
 
 
 class LeaseLost(Exception):
-    """Raised when another process owns the job now: stop this advance, touch nothing."""
+    """Raised when another process owns the job now, or a cancel came: stop this advance, touch nothing."""
 
 
 @dataclass
@@ -86,13 +86,16 @@ class Engine:
             return False
         self.live.add(job_id)
         try:
-            verdict = await self._cancel(job_id) if job["status"] == "cancelling" else await self._step(job_id, job)
-            await self._checkpoints.close(job_id, epoch=job["epoch"], ended=verdict.status in ENDED_JOBS)
+            if job["status"] == "cancelling":
+                verdict = await self._cancel(job_id)
+                await self._checkpoints.close(job_id, epoch=job["epoch"], ended=True)
+            else:
+                verdict = await self._step(job_id, job)
             return await self._release(job_id, job, verdict)
         except LeaseLost:
             log.warning("job.lease_lost", job_id=job_id)
             self._checkpoints.hot.delete_thread(job_id)
-            return True
+            return await self._let_go(job_id, job)
         except BaseException:
             self._checkpoints.hot.delete_thread(job_id)
             raise
@@ -105,8 +108,9 @@ class Engine:
         for row in await self._database.all("load_runs", id=job_id):
             board.record(_run(row))
         advance = _Advance(job, job_id, plan, board, graph)
-        await self._checkpoints.open(job_id, epoch=job["epoch"])
-        progress, due = await read(graph, job_id)
+        progress, due = await self._checkpoints.open(job_id, epoch=job["epoch"]), False
+        if progress is None:
+            progress, due = await read(graph, job_id)
         if progress is None:
             progress = await start(graph, job_id)
         elif due:
@@ -118,7 +122,10 @@ class Engine:
                     await self._create(advance, work)
                 ended = board.to_write(progress["announced"], progress["done"])
                 if not ended:
-                    return board.verdict(progress["done"])
+                    verdict = board.verdict(progress["done"])
+                    is_over = verdict.status in ENDED_JOBS
+                    await self._checkpoints.close(job_id, epoch=job["epoch"], ended=is_over, progress=progress)
+                    return verdict
                 progress = await write(graph, job_id, ended)
         except ReelgraphError as error:
             if error.status >= 500:
@@ -213,6 +220,14 @@ class Engine:
             self._bus.publish(job_id, [{**event, "seq": answer["seq"]}])
             log.info("job.advanced", job_id=job_id, status=str(verdict.status))
         return bool(answer["again"])
+
+    async def _let_go(self, job_id: str, job: dict[str, Any]) -> bool:
+        """Free the lease if it is still ours: a cancel in mid-advance refuses our statements, too."""
+        answer = await self._database.one(
+            "release_job", id=job_id, runner=self._runner, epoch=job["epoch"], wake=job["wake"], status=None,
+            error=None, result=None, events=[],
+        )  # fmt: skip
+        return answer is not None and bool(answer["again"])
 
     def _compile(self, job: dict[str, Any]) -> tuple[Plan, Graph]:
         digest = job["plan_digest"]

@@ -12,11 +12,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -96,10 +97,10 @@ class Page:
         path.write_bytes(base64.b64decode(answer["data"]))
 
 
-@asynccontextmanager
-async def browser_page() -> AsyncIterator[Page]:
-    """A tab of a fresh browser with an empty profile; both are gone afterwards."""
-    assert CHROMIUM is not None
+@contextmanager
+def running_browser() -> Iterator[str]:
+    """Start a browser with an empty profile; yield its DevTools address. Both are gone afterwards."""
+    assert CHROMIUM is not None, "Chromium is not installed: apt install chromium"
     profile = Path(tempfile.mkdtemp(prefix="reelgraph-chromium-"))
     process = subprocess.Popen(
         [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
@@ -107,8 +108,20 @@ async def browser_page() -> AsyncIterator[Page]:
         env={**os.environ, "HOME": str(profile)},
     )  # fmt: skip
     try:
-        url = await _tab_url(process, profile)
-        async with connect(url, max_size=None) as socket:
+        yield _address(process, profile / "DevToolsActivePort")
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        shutil.rmtree(profile, ignore_errors=True)
+
+
+@asynccontextmanager
+async def tab(browser: str) -> AsyncIterator[Page]:
+    """Open a tab of a running browser; it is closed afterwards."""
+    async with httpx.AsyncClient(base_url=browser, timeout=20) as http:
+        opened = (await http.put("/json/new?about:blank")).json()
+        async with connect(opened["webSocketDebuggerUrl"], max_size=None) as socket:
             page = Page(socket)
             listening = asyncio.create_task(page.listen())
             for domain in ("Page", "Runtime", "Log"):
@@ -117,24 +130,14 @@ async def browser_page() -> AsyncIterator[Page]:
             listening.cancel()
             with suppress(asyncio.CancelledError):
                 await listening
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        shutil.rmtree(profile, ignore_errors=True)
+        await http.get(f"/json/close/{opened['id']}")
 
 
-async def _tab_url(process: subprocess.Popen[bytes], profile: Path) -> str:
-    """Return the WebSocket address of the first tab."""
-    import httpx
-
+def _address(process: subprocess.Popen[bytes], port_file: Path) -> str:
     ends_at = time.monotonic() + 30
     while True:
         assert process.poll() is None, "the browser ended at start"
         assert time.monotonic() < ends_at, "the browser did not open its DevTools port"
-        with suppress(FileNotFoundError, IndexError, httpx.HTTPError, StopIteration):
-            port = (profile / "DevToolsActivePort").read_text().splitlines()[0]
-            async with httpx.AsyncClient() as http:
-                tabs = (await http.get(f"http://127.0.0.1:{port}/json")).json()
-            return next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-        await asyncio.sleep(0.05)
+        with suppress(FileNotFoundError, IndexError):
+            return f"http://127.0.0.1:{int(port_file.read_text().splitlines()[0])}"
+        time.sleep(0.05)

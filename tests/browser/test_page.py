@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.apps import Api, Client, echo, noop, plan
-from tests.browser.devtools import CHROMIUM, Page, browser_page
+from tests.browser.devtools import CHROMIUM, Page, running_browser, tab
 from tests.fake_worker import FakeWorker
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed: apt install chromium"
 )
-SHOTS = Path(os.environ.get("REELGRAPH_TEST_SHOTS", "/tmp/reelgraph-shots"))  # noqa: S108
+SHOTS = Path(os.environ.get("REELGRAPH_TEST_SHOTS", "/tmp/reelgraph-shots"))
 SCRIPT = {"stage": "Deep space, stars drifting.", "narrative": "A black hole bends light. Nothing leaves it.",
           "model": "embedded composer", "title": "Black holes"}  # fmt: skip
 GATE = {"id": "approve", "task": "gate.approve", "plane": "node", "inputs": {"value": "request.script"},
@@ -25,14 +25,20 @@ GATE = {"id": "approve", "task": "gate.approve", "plane": "node", "inputs": {"va
 CONTRAST = Path(__file__).with_name("contrast.js").read_text()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[str]:
+    with running_browser() as address:
+        yield address
+
+
 @pytest.fixture
-async def page(api: Api) -> AsyncIterator[Page]:
-    async with browser_page() as tab:
-        await tab.look()
-        await tab.go(api.url)
-        await tab.until("document.querySelector('#connection').textContent === 'live'")
-        yield tab
-        assert tab.troubles == []
+async def page(api: Api, browser: str) -> AsyncIterator[Page]:
+    async with tab(browser) as opened:
+        await opened.look()
+        await opened.go(api.url)
+        await opened.until("document.querySelector('#connection').textContent === 'live'")
+        yield opened
+        assert opened.troubles == []
 
 
 def card(job_id: str, inner: str = "") -> str:
@@ -49,13 +55,16 @@ async def submit_by_hand(page: Page, goal: str) -> None:
 
 
 async def test_a_goal_becomes_a_card_that_moves(page: Page, client: Client) -> None:
-    await submit_by_hand(page, "Generate a 20-second humorous explainer about tides.")
-    job_id = (await page.until("document.querySelector('.card')?.id")).removeprefix("job-")
-    assert await page.run(text_of(job_id, "h3")) == "Generate a 20-second humorous explainer about tides."
+    goal = "Generate a 20-second humorous explainer about tides."
+    await submit_by_hand(page, goal)
+    mine = f"[...document.querySelectorAll('.card')].find((c) => c.querySelector('h3').textContent === {goal!r})"
+    job_id = (await page.until(f"{mine}?.id")).removeprefix("job-")
     await page.until(f"document.querySelectorAll('#job-{job_id} .nodes li').length >= 3")
     assert (await client.get(f"/api/status/{job_id}"))["mode"] == "goal"
     await page.until(f"[...document.querySelectorAll('#job-{job_id} button')].some((b) => b.textContent === 'Cancel')")
-    await page.run(f"[...document.querySelectorAll('#job-{job_id} button')].find((b) => b.textContent === 'Cancel').click()")
+    await page.run(
+        f"[...document.querySelectorAll('#job-{job_id} button')].find((b) => b.textContent === 'Cancel').click()"
+    )
     await page.until(f"{text_of(job_id, '.pill')} === 'cancelled'")
 
 
@@ -76,7 +85,9 @@ async def test_progress_moves_and_a_reload_in_mid_run_keeps_the_card(
     await page.until(f"{text_of(job_id, '.pill')} === 'running' && {now} >= 66")
     fake_worker.let_go("mux")
     await page.until(f"{text_of(job_id, '.pill')} === 'completed' && {now} === 100")
-    await page.until(f"![...document.querySelectorAll('#job-{job_id} .nodes .what')].some((e) => e.textContent === 'running')")
+    await page.until(
+        f"![...document.querySelectorAll('#job-{job_id} .nodes .what')].some((e) => e.textContent === 'running')"
+    )
 
 
 async def test_ended_jobs_are_listed_with_their_title_and_steps(page: Page, client: Client, api: Api) -> None:
@@ -125,7 +136,9 @@ async def test_a_draft_survives_events_and_a_rejected_script_is_asked_again_afte
     assert await page.run(f"{box}.value") == "half a thou"
     await page.run(f"{card(job_id, '.gate button.quiet')}.click()")
     await page.until(f"{text_of(job_id, '.pill')} === 'failed'")
-    await page.run(f"[...document.querySelectorAll('#job-{job_id} button')].find((b) => b.textContent === 'Retry').click()")
+    await page.run(
+        f"[...document.querySelectorAll('#job-{job_id} button')].find((b) => b.textContent === 'Retry').click()"
+    )
     await page.until(box + " !== null")
     await page.run(f"{card(job_id, '.gate button')}.click()")
     await page.until(f"{text_of(job_id, '.pill')} === 'completed'")
@@ -148,7 +161,9 @@ async def gallery(client: Client, worker: FakeWorker) -> dict[str, str]:
         "completed": plan(echo("script"), noop("render"), noop("mux"), goal="A film about the sea"),
         "failed": plan(echo("script"), echo("profile", task="test.fails"), noop("render"), goal="A film that fails"),
         "awaiting_approval": plan(GATE, use, script=SCRIPT, goal="A film to approve"),
-        "running": plan(echo("script"), noop("render", params={"hold": "gallery", "ticks": 3}), noop("mux"), goal=long_),
+        "running": plan(
+            echo("script"), noop("render", params={"hold": "gallery", "ticks": 3}), noop("mux"), goal=long_
+        ),
     }
     ids = {status: await client.submit({"plan": body}) for status, body in bodies.items()}
     for status, job_id in ids.items():
@@ -166,7 +181,9 @@ async def test_the_page_is_readable_in_both_themes_and_on_a_phone(
         await page.go(api.url)
         for status, job_id in ids.items():
             await page.until(f"{text_of(job_id, '.pill')} === {status.replace('_', ' ')!r}")
-        await page.until(f"{card(ids['completed'], '.nodes')} !== null && {card(ids['awaiting_approval'], '.gate')} !== null")
+        await page.until(
+            f"{card(ids['completed'], '.nodes')} !== null && {card(ids['awaiting_approval'], '.gate')} !== null"
+        )
         await submit_by_hand(page, "Delete all my files")
         await page.until("!document.querySelector('#form-error').hidden")
         await page.shot(SHOTS / f"{name}.png")

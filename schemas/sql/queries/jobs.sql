@@ -105,6 +105,7 @@ from j;
 
 -- name: release_job^
 -- End an advance: the verdict, its events, and the lease let go. `again`: a wake-up came meanwhile.
+-- No row: the lease is another's, or a cancel came and leaves only the way to `cancelled`.
 with j as (
     update job set status = coalesce(:status, status), error = coalesce(:error, case when :status::text is null
             or :status = 'cancelled' then error end), result = coalesce(:result, result), woken = :wake,
@@ -112,6 +113,7 @@ with j as (
         ended_at = case when :status in ('completed', 'failed', 'cancelled') then now() else ended_at end,
         last_seq = last_seq + jsonb_array_length(:events::jsonb)
     where id = :id and runner = :runner and epoch = :epoch
+        and (status <> 'cancelling' or :status::text is null or :status in ('cancelling', 'cancelled'))
     returning id, last_seq, wake > woken as again, status
 ), e as (
     insert into event (job_id, seq, type, node_path, body)
