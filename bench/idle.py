@@ -1,6 +1,6 @@
 """What the embedded stack costs when nothing happens: seconds to ready (cold, warm), memory, idle CPU.
 
-    python -m bench.idle [--seconds 20]
+python -m bench.idle [--seconds 20]
 """
 
 from __future__ import annotations

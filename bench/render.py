@@ -1,6 +1,6 @@
 """How long a warm 20-second video takes on this machine, end to end, and how much memory the worker's child needs.
 
-    python -m bench.render [--seconds 20] [--resolution 720p] [--variants svd,sadtalker]
+python -m bench.render [--seconds 20] [--resolution 720p] [--variants svd,sadtalker]
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
@@ -21,9 +22,10 @@ from control_api.routes import artifacts, catalog, health, jobs, live, planning,
 from control_api.routes.live import GOING_AWAY
 from control_api.settings import ApiSettings
 from control_api.uploads import MAX_BYTES
-from schemas.errors import TooLarge
+from schemas.errors import ReelgraphError, TooLarge
 
 VERSION = "0.1.0"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES = 1024 * 1024
 MAX_UPLOAD_BODY_BYTES = MAX_BYTES + 64 * 1024
 _HEADERS = [
@@ -52,7 +54,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.include_router(live.router)
     if settings.web_folder.is_dir():
         app.router.routes.append(Page("/", StaticFiles(directory=settings.web_folder, html=True), name="web"))
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, hosts=settings.host_names, origins=settings.origins)
     return app
 
 
@@ -63,11 +65,32 @@ class Page(Mount):
         return (Match.NONE, {}) if scope["path"].startswith("/api/") else super().matches(scope)
 
 
+class Foreign(ReelgraphError):
+    """Raised when a page of another site tries to use the API."""
+
+    code = "foreign_origin"
+    status = 403
+
+
 class Edge:
     """Limits bodies, names and times every request. Pure ASGI: nothing is buffered."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] | None, origins: frozenset[str]) -> None:
+        """`hosts` are the names we answer to (None: any); `origins` may send unsafe requests besides our own page."""
         self.app = app
+        self.hosts = hosts
+        self.origins = origins
+
+    def foreign(self, method: str, sent: dict[bytes, bytes]) -> Foreign | None:
+        """Return the refusal of another site's page: by a rebound host name, or by a cross-origin unsafe request."""
+        host = sent.get(b"host", b"").decode("latin-1")
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+        if self.hosts is not None and name not in self.hosts:
+            return Foreign("this host name is not ours", got=name[:100], allowed=sorted(self.hosts))
+        origin = sent.get(b"origin", b"").decode("latin-1")
+        if origin and method not in SAFE and urlsplit(origin).netloc != host and origin not in self.origins:
+            return Foreign("a page of another origin may not do this", got=origin[:100], allowed=sorted(self.origins))
+        return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -100,7 +123,11 @@ class Edge:
                 message["headers"] = [*message.get("headers", []), *extra]
             await send(message)
 
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        sent = dict(scope["headers"])
+        foreign = self.foreign(scope["method"], sent)
+        if foreign is not None:
+            return await errors.render(foreign)(scope, receive, headed)
+        declared = sent.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
             error = TooLarge("the body is too large", got=int(declared), allowed=limit)
             return await errors.render(error)(scope, receive, headed)

@@ -170,7 +170,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
             statistics=Statistics(database),
             caller=Caller(settings.api_key.get_secret_value() if settings.api_key else None),
             metrics=Metrics(),
-            allowed_origins=frozenset(part.strip() for part in settings.allowed_origins.split(",") if part.strip()),
+            allowed_origins=settings.origins,
         )
 
 

@@ -36,6 +36,17 @@ class ApiSettings(BaseSettings):
         """Seconds a job's or run's lease lasts."""
         return 15.0 * self.time_scale
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """Browser origins that may connect besides our own page."""
+        return frozenset(part.strip() for part in self.allowed_origins.split(",") if part.strip())
+
+    @property
+    def host_names(self) -> frozenset[str] | None:
+        """The names we answer to: on loopback only those of this machine, which stops DNS rebinding."""
+        bound = self.host == "localhost" or _is_loopback(self.host)
+        return frozenset({"127.0.0.1", "localhost", "[::1]", self.host}) if bound else None
+
     @model_validator(mode="after")
     def _loopback_or_key(self) -> ApiSettings:
         if self.host != "localhost" and not _is_loopback(self.host) and self.api_key is None:

@@ -62,7 +62,7 @@ class Submission:
             UnsatisfiableGoal, VariantUnavailable, InvalidPlan, ValidationFailed: with every problem.
             UnsafeInput, NotFound: an input is not the caller's, or not there.
         """
-        asked = body.model_dump(mode="json", exclude_unset=True)
+        asked = _asked(body)
         match body:
             case TrainBody() | GenerateBody():
                 name = "train_and_generate_v1" if isinstance(body, TrainBody) else "generate_v1"
@@ -88,6 +88,17 @@ class Submission:
                 response = await self.plan(request)
                 return await self._checked(Proposal(response, request.goal, "goal", asked))
 
+    async def known(self, body: TrainBody | GenerateBody | JobBody, *, key: str | None) -> dict[str, Any] | None:
+        """Return the job that this key and body made before, so that a repeat does not depend on what is live now.
+
+        Raises:
+            Conflict: the key was used with another body.
+        """
+        if key is None:
+            return None
+        row = await self._platform.database.one("job_of_key", tenant_id=LOCAL_TENANT, key=key)
+        return _answer(row, request_hash=_hash(_asked(body)), key=key) if row else None
+
     async def submit(self, proposal: Proposal, *, key: str | None) -> dict[str, Any]:
         """Accept the job and return `{"jobId", "status"}`; the same key and body give the same job.
 
@@ -100,7 +111,7 @@ class Submission:
         if limit and await platform.database.run("open_jobs", owner_id=LOCAL_OWNER) >= limit:
             raise QuotaExceeded("too many open jobs", allowed=limit, retry_after_s=10, hint="wait, or cancel one")
         plan, response = proposal.plan, proposal.response
-        request_hash = bytes.fromhex(sha256_of(proposal.request))
+        request_hash = _hash(proposal.request)
         planned = {
             "status": "queued",
             "digest": plan.digest(),
@@ -136,13 +147,10 @@ class Submission:
         if row is None:  # a twin with the same key was committed while this statement waited for it; now it is seen
             row = await platform.database.one("submit_job", **job)
         assert row is not None
-        if not row["fresh"] and row["request_hash"] != request_hash:
-            raise Conflict("this Idempotency-Key was used with another body", path="Idempotency-Key", got=key)
-        job_id = str(row["id"])
         if row["fresh"]:
             platform.metrics.submitted.labels(proposal.mode).inc()
-            platform.scheduler.wake(job_id)
-        return {"jobId": job_id, "status": row["status"]}
+            platform.scheduler.wake(str(row["id"]))
+        return _answer(row, request_hash=request_hash, key=key)
 
     async def _template(self, name: str, params: dict[str, Any]) -> PlanResponse:
         return plan_from_template(
@@ -203,6 +211,22 @@ class Submission:
         known = parse_uuid(str(profile_id), what="profile", path=path)
         if await self._platform.database.one("get_profile", id=known, owner_id=LOCAL_OWNER) is None:
             raise NotFound("no such profile", path=path, got=profile_id, hint="GET /api/profiles lists yours")
+
+
+def _asked(body: TrainBody | GenerateBody | JobBody) -> dict[str, Any]:
+    """Return what the caller sent; `mode` is always there, so that one body to two routes is two requests."""
+    asked = body.model_dump(mode="json", exclude_unset=True)
+    return asked if isinstance(body, JobBody) else {**asked, "mode": body.mode}
+
+
+def _hash(asked: dict[str, Any]) -> bytes:
+    return bytes.fromhex(sha256_of(asked))
+
+
+def _answer(row: dict[str, Any], *, request_hash: bytes, key: str | None) -> dict[str, Any]:
+    if row["request_hash"] != request_hash:
+        raise Conflict("this Idempotency-Key was used with another body", path="Idempotency-Key", got=key)
+    return {"jobId": str(row["id"]), "status": row["status"]}
 
 
 async def _check_object(objects: Objects, uri: str, path: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 
 from graphs.board import Work
 from graphs.bus import Bus
@@ -265,7 +266,15 @@ class ControlNodes:
     ) -> Outcome:
         try:
             node = self.registry.get(plan_node.task)
-            outputs = await node.function(context, node.params.model_validate(params), inputs)
+            typed = node.params.model_validate(params)
+        except KeyError as error:
+            return _failed(FailureKind.INPUT, "unknown_task", str(error))
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = "/params/" + "/".join(str(part) for part in first["loc"])
+            return _failed(FailureKind.INPUT, "invalid_param", f"{path}: {first['msg']}")
+        try:
+            outputs = await node.function(context, typed, inputs)
             return Succeeded(outputs=clean_json(outputs, strict=False))
         except NodeError as error:
             return Failed(failure=error.failure)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 LOG_TAIL_CHARS = 4000
 # What a task may need from outside. Everything else, credentials above all, stays with the supervisor.
 _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES")
-_PASSED_PREFIXES = ("REELGRAPH_TASK_", "REELGRAPH_PIPER_")
+_PASSED_PREFIXES = ("REELGRAPH_TASK_", "REELGRAPH_PIPER_", "REELGRAPH_VOICE")
 
 
 def child_environment(outer: Mapping[str, str], *, threads: int) -> dict[str, str]:
@@ -26,7 +26,7 @@ def child_environment(outer: Mapping[str, str], *, threads: int) -> dict[str, st
     kept = {name: value for name, value in outer.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)}
     return {
         **kept,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), outer.get("PYTHONPATH")))),  # a user's own tasks
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",

@@ -15,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from control_api.hub import Client, Hub
 from control_api.platform import Platform
-from schemas.errors import NotFound, ReelgraphError, ValidationFailed
+from schemas.errors import DependencyDown, NotFound, ReelgraphError, ValidationFailed
 
 log = structlog.get_logger()
 router = APIRouter()
 MAX_SUBSCRIPTIONS = 50
 MAX_SOCKETS = 12_000
 DRAIN_S = 30.0
+OUTAGE_PAUSE_S = 0.5
 AUTH_S = 5.0
 GOING_AWAY, UNAUTHORISED, FOREIGN_ORIGIN, TOO_SLOW, TOO_MANY = 1012, 4401, 4403, 4408, 4429
 
@@ -119,7 +120,11 @@ async def _send(socket: WebSocket, platform: Platform, client: Client) -> None:
         if client.waiting:
             texts = [client.take()]
         elif client.lagging:
-            texts = await platform.hub.catch_up(client)
+            try:
+                texts = await platform.hub.catch_up(client)
+            except DependencyDown:  # the log is out of reach: what is missing comes when Postgres is back
+                await asyncio.sleep(OUTAGE_PAUSE_S)
+                continue
         else:
             client.wanted.clear()
             await client.wanted.wait()

@@ -42,4 +42,5 @@ async def generate(body: GenerateBody, request: Request, key: Key = None) -> dic
 
 async def _submit(body: TrainBody | GenerateBody | JobBody, request: Request, key: str | None) -> dict[str, Any]:
     submission = Submission(request.app.state.platform)
-    return await submission.submit(await submission.propose(body), key=key)
+    known = await submission.known(body, key=key)
+    return known or await submission.submit(await submission.propose(body), key=key)

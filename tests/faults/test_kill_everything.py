@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -174,7 +173,7 @@ def flush(stack: LiveStack) -> None:
 
 
 def test_a_job_runs_from_end_to_end_while_there_is_no_valkey(stack: LiveStack) -> None:
-    with frozen_out(stack, "valkey"):
+    with absent(stack, "valkey"):
         job_id = stack.submit({"plan": six_nodes()})
         with Watcher(stack, job_id) as watcher:
             assert watcher.wait_end(within_s=END_WITHIN_S) == "completed"
@@ -184,22 +183,14 @@ def test_a_job_runs_from_end_to_end_while_there_is_no_valkey(stack: LiveStack) -
 
 
 @contextlib.contextmanager
-def frozen_out(stack: LiveStack, name: str) -> Iterator[None]:
-    """Keep a server dead: kill it again as often as it is restarted."""
-    stop = threading.Event()
-
-    def keep_dead() -> None:
-        while not stop.wait(0.01):
-            with contextlib.suppress(ProcessLookupError, KeyError):
-                stack.kill(name)
-
-    thread = threading.Thread(target=keep_dead)
-    thread.start()
+def absent(stack: LiveStack, name: str) -> Iterator[None]:
+    """Kill a process and hold the supervisor, so that nobody starts it again."""
+    os.kill(stack.supervisor, signal.SIGSTOP)
     try:
+        stack.kill(name)
         yield
     finally:
-        stop.set()
-        thread.join()
+        os.kill(stack.supervisor, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.2, 0.28, 0.36, 0.5])

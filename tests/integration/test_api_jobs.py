@@ -354,3 +354,17 @@ async def test_a_job_that_one_replica_took_is_seen_by_the_other(client: Client, 
     await client.reaches(job_id, "completed")
     async with httpx.AsyncClient(base_url=locked_api.url, headers={"X-API-Key": "a-secret-key"}) as http:
         assert (await http.get(f"/api/status/{job_id}")).json()["status"] == "completed"
+
+
+async def test_a_page_of_another_site_may_not_submit(client: Client) -> None:
+    answer = await client.http.post("/api/jobs", json={"plan": plan(echo("a"))}, headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "foreign_origin"
+    rebound = await client.http.get("/api/jobs", headers={"Host": "evil.example"})
+    assert rebound.status_code == 403
+
+
+async def test_our_own_page_may_submit(client: Client) -> None:
+    own = f"http://{client.http.base_url.netloc.decode()}"
+    answer = await client.http.post("/api/jobs", json={"plan": plan(echo("a"))}, headers={"Origin": own})
+    assert answer.status_code == 202

@@ -12,7 +12,6 @@ from schemas.capability import port
 from worker.context import TaskContext
 from worker.registry import Inputs, Outputs, Params, task
 
-
 LEDGER = "REELGRAPH_TASK_EFFECT_LEDGER"  # names the file that gets the lines `JOB NODE ATTEMPT PID begin|end`
 
 

@@ -140,7 +140,7 @@ def test_what_is_over_a_constraint_is_clamped_and_told() -> None:
 
 def test_a_live_schema_that_knows_no_style_gets_none() -> None:
     strict = {"type": "object", "additionalProperties": False, "properties": {
-        "variant": {"type": "string"}, "duration_seconds": {"type": "number"}, "resolution": {"type": "string"}}}  # fmt: skip  # noqa: E501
+        "variant": {"type": "string"}, "duration_seconds": {"type": "number"}, "resolution": {"type": "string"}}}  # fmt: skip
     response = planned(live=manifest(render_video={"params": strict}))
     assert set(params(response)) == {"variant", "duration_seconds", "resolution"}
 
@@ -184,7 +184,7 @@ def test_a_variant_nobody_asked_for_is_replaced_and_told() -> None:
     ("goal", "live", "fields", "expected"),
     [
         (SEED_GOAL, manifest("render_video"), {}, ("unknown_task", "/capabilities_manifest/python/render_video")),
-        (SEED_GOAL, manifest("script.generateScript"), {}, ("unknown_task", "/capabilities_manifest/node/script.generateScript")),  # noqa: E501
+        (SEED_GOAL, manifest("script.generateScript"), {}, ("unknown_task", "/capabilities_manifest/node/script.generateScript")),
         (SEED_GOAL, Manifest(), {}, ("unknown_task", "/capabilities_manifest/python/render_video")),
         ("Draw a cat", manifest("text_to_image"), {}, ("unknown_task", "/capabilities_manifest/python/text_to_image")),
         ("Draw a cat", MANIFEST, {}, ("unsatisfiable_goal", "/goal")),
@@ -242,7 +242,7 @@ def test_a_hostile_clause_is_left_out_and_the_rest_is_planned() -> None:
     [
         ({"tasks": []}, "/capabilities_manifest/tasks"),
         ({"python": []}, "/capabilities_manifest/python"),
-        ({"python": {"a": {"outputs": {"x": {"type": ["string", "null"]}}}}}, "/capabilities_manifest/python/a/outputs/x/type"),  # noqa: E501
+        ({"python": {"a": {"outputs": {"x": {"type": ["string", "null"]}}}}}, "/capabilities_manifest/python/a/outputs/x/type"),
         ({"python": {"a": {"enabled": "perhaps"}}}, "/capabilities_manifest/python/a/enabled"),
     ],
 )  # fmt: skip

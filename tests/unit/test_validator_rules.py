@@ -140,18 +140,18 @@ MUTATIONS: list[tuple[str, Callable[[Document], None], str, str]] = [
     ("a port nobody has", _in("render", "inputs", "script", "approve.s"), "missing_input", "/nodes/6/inputs/script"),
     ("a source nobody has", _in("render", "inputs", "lora", "ghost.lora"), "unknown_node", "/nodes/6/inputs/lora"),
     ("an edge gone", _cut("render", "register"), "missing_input", "/nodes/7/inputs/video"),
-    ("a binding to oneself", _in("render", "inputs", "script", "render.video"), "missing_input", "/nodes/6/inputs/script"),  # noqa: E501
+    ("a binding to oneself", _in("render", "inputs", "script", "render.video"), "missing_input", "/nodes/6/inputs/script"),
     ("another kind", _in("render", "inputs", "lora", "train_voice.voice"), "type_mismatch", "/nodes/6/inputs/lora"),
     ("a list for a text", _in("script", "inputs", "topic", "request.images"), "type_mismatch", "/nodes/0/inputs/topic"),
-    ("an input it has not", _in("render", "inputs", "scrip", "script.script"), "invalid_param", "/nodes/6/inputs/scrip"),  # noqa: E501
+    ("an input it has not", _in("render", "inputs", "scrip", "script.script"), "invalid_param", "/nodes/6/inputs/scrip"),
     ("a number as text", _in("render", "params", "fps", "25"), "invalid_param", "/nodes/6/params/fps"),
     ("a number too large", _in("render", "params", "fps", 999), "invalid_param", "/nodes/6/params/fps"),
     ("a choice unknown", _in("train_lora", "params", "preset", "quik"), "invalid_param", "/nodes/4/params/preset"),
     ("no variant", _without("render", "params", "variant"), "invalid_param", "/nodes/6/params/variant"),
-    ("no length", _without("render", "params", "duration_seconds"), "invalid_param", "/nodes/6/params/duration_seconds"),  # noqa: E501
+    ("no length", _without("render", "params", "duration_seconds"), "invalid_param", "/nodes/6/params/duration_seconds"),
     ("a size not served", _in("render", "params", "resolution", "100p"), "invalid_param", "/nodes/6/params/resolution"),
     ("a variant unknown", _in("render", "params", "variant", "svdd"), "variant_unavailable", "/nodes/6/params/variant"),
-    ("too long", _in("render", "params", "duration_seconds", 31), "constraint_violated", "/nodes/6/params/duration_seconds"),  # noqa: E501
+    ("too long", _in("render", "params", "duration_seconds", 31), "constraint_violated", "/nodes/6/params/duration_seconds"),
     ("too large", _in("render", "params", "resolution", "4K"), "constraint_violated", "/nodes/6/params/resolution"),
     ("a second profile", _add(id="again", task="profiles.resolveOrCreate"), "duplicate_output", "/nodes/8"),
     ("a loose end", _add(id="again", task="profiles.resolveOrCreate"), "dead_end", "/nodes/8"),

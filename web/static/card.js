@@ -40,10 +40,8 @@ function media(state, video, player) {
   const thumbnail = state.artifacts.find((item) => item.role === "thumbnail");
   if (video) {
     if (player?.dataset.id === video.id) return player;
-    const track = state.artifacts.find((item) => item.name.endsWith(".vtt"));
     return el("video", { controls: true, preload: "metadata", playsinline: true, "data-id": video.id, "aria-label": state.title,
-      poster: thumbnail && `/api/artifacts/${thumbnail.id}/content`, src: `/api/artifacts/${video.id}/content`,
-      "data-captions": track && track.id });
+      poster: thumbnail && `/api/artifacts/${thumbnail.id}/content`, src: `/api/artifacts/${video.id}/content` });
   }
   const picture = state.preview ?? (thumbnail ? `/api/artifacts/${thumbnail.id}/content` : state.thumbnail);
   return picture ? el("img", { class: "shot", src: picture, alt: state.preview ? "preview of the running job" : "" }) : null;

@@ -21,6 +21,9 @@ union all
 select id, status, request_hash, last_seq, false from job
 where tenant_id = :tenant_id and idempotency_key = :idempotency_key and not exists (select 1 from j);
 
+-- name: job_of_key^
+select id, status, request_hash from job where tenant_id = :tenant_id and idempotency_key = :key;
+
 -- name: open_jobs$
 select count(*) from job
 where owner_id = :owner_id and status in ('queued', 'planning', 'running', 'awaiting_approval', 'cancelling');
