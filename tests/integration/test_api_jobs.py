@@ -241,6 +241,9 @@ async def test_a_rejected_gate_fails_the_job_and_a_retry_asks_again(client: Clie
     answer = {**answer, "questionHash": again["questionHash"], "decision": "approve"}
     assert (await client.http.post(f"/api/jobs/{job_id}/approve", json=answer)).status_code == 202
     await client.reaches(job_id, "completed")
+    asked = [item for item in await client.log(job_id) if item["type"] == "approval.requested"]
+    assert [item["data"]["questionHash"] for item in asked] == [open_["questionHash"]] * 2
+    assert asked[0]["data"]["question"] == asked[1]["data"]["question"]
 
 
 async def test_an_answer_that_is_no_script_is_refused(client: Client) -> None:

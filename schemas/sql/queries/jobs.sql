@@ -183,6 +183,7 @@ with j0 as (
 ), asked as (
     update approval set status = 'open', answer = null, answered_at = null from r
     where approval.job_id = r.job_id and approval.node_path = r.node_path and approval.status = 'answered'
+    returning approval.node_path, approval.question -> 'question' as question, approval.question_hash
 ), numbered as (select node_path, row_number() over (order by node_path) as n from r
 ), j as (
     update job set status = 'running', error = null, ended_at = null, failures = 0, wake = wake + 1,
@@ -195,9 +196,11 @@ with j0 as (
     select j.id, j.last_seq - (select count(*) from numbered), 'job.retried', null::text,
         jsonb_build_object('status', 'running', 'params', :params::jsonb) from j
     union all
-    select j.id, j.last_seq - (select count(*) from numbered) + numbered.n, 'node.ready', numbered.node_path,
-        '{"status": "ready"}'::jsonb
-    from j, numbered
+    select j.id, j.last_seq - (select count(*) from numbered) + numbered.n,
+        case when asked.node_path is null then 'node.ready' else 'approval.requested' end, numbered.node_path,
+        case when asked.node_path is null then '{"status": "ready"}'::jsonb else jsonb_build_object(
+            'status', 'awaiting_approval', 'question', asked.question, 'questionHash', asked.question_hash) end
+    from j, numbered left join asked on asked.node_path = numbered.node_path
     returning seq, type, node_path, body
 )
 select j0.status as was, j.last_seq as seq, j.id is not null as fresh,
