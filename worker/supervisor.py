@@ -126,7 +126,7 @@ class Supervisor:
                 await asyncio.wait_for(self._next_pull(redis_is_up), self._timing.scaled("pull_s"))
             self._freed.clear()
             if self.has_room:
-                await self._pull()
+                await self._pull(deaf=not redis_is_up())
 
     async def describe_forever(self) -> None:
         """Look again at what this machine can do, whenever a slot is free."""
@@ -174,11 +174,10 @@ class Supervisor:
                 return
             self._freed.clear()
 
-    async def _pull(self) -> None:
+    async def _pull(self, *, deaf: bool) -> None:
+        stale_s = 0.0 if deaf else self._timing.scaled("stale_s")  # who hears no doorbell waits for none
         try:
-            found = await self._ledger.ready(
-                queues=self._queues, stale_s=self._timing.scaled("stale_s"), count=self._free.qsize()
-            )
+            found = await self._ledger.ready(queues=self._queues, stale_s=stale_s, count=self._free.qsize())
         except LedgerDown:
             self.claimed_at = time.monotonic()
             return

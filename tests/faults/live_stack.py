@@ -144,7 +144,7 @@ class LiveStack:
         return self._try("POST", path, json=body, headers=headers)
 
     def _try(self, method: str, path: str, **options: Any) -> httpx.Response | None:
-        with contextlib.suppress(httpx.TransportError):
+        with contextlib.suppress(httpx.TransportError, KeyError):
             answer = httpx.request(method, self.api + path, timeout=20, **options)
             return None if answer.status_code == 503 else answer
         return None
@@ -202,7 +202,8 @@ class Watcher:
 
         while not self._closed and self.status not in ENDED:
             after = self.numbers[-1] if self.numbers else (self.snapshots[0] if self.snapshots else 0)
-            with contextlib.suppress(OSError, WebSocketException, ConnectionClosed, TimeoutError, EOFError):
+            # a KeyError: the stack itself is away and its address not known
+            with contextlib.suppress(OSError, WebSocketException, ConnectionClosed, EOFError, KeyError):
                 url = self.stack.api.replace("http", "ws", 1) + f"/ws?jobId={self.job_id}&after={after}"
                 with connect(url, open_timeout=5) as socket:
                     self.connections += 1
