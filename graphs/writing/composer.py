@@ -6,6 +6,7 @@ import hashlib
 import random
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from graphs.writing.brief import Brief, Style
 from graphs.writing.facts.select import Fact
@@ -13,10 +14,20 @@ from graphs.writing.lines import CLOSINGS, FILLERS, GREETING, LINKS, OPENERS, PA
 from graphs.writing.sentences import capitalised, count_words, split_sentences
 from graphs.writing.topic import LONGEST_PHRASE, Topic
 
-TRIES = 40
+TRIES = 60
 FEWEST_SENTENCES = 4
 WORDS_PER_LINK = {Style.HUMOROUS: 24, Style.KIDS: 26, Style.DRAMATIC: 40, Style.CALM: 40}
 DEFAULT_WORDS_PER_LINK = 70
+THIN_SHARE = 0.78
+"""Only a script that is emptier than this gets links and fillers beyond its style's; slower speech does the rest."""
+
+LONGEST_SAID_WORDS = 18
+"""A longer fact is hard to follow by ear; it is told only where nothing shorter says it."""
+
+FACT_WORTH = 6.0
+
+
+_SUBJECT = re.compile(r"((?:An?|The) [a-z][\w-]*(?: [a-z][\w-]*)?) (is|are|was|were|has|have|can)\b")
 
 
 @dataclass(frozen=True)
@@ -84,16 +95,16 @@ def _attempt(brief: Brief, topic: Topic, facts: list[Fact], dice: random.Random)
     spare = [text for text in LINKS[brief.style] if text not in links] if len(chosen) > 1 else []
     dice.shuffle(spare)
     for text in spare[: max(0, len(chosen) - len(links))]:
-        if filled + count_words(text) <= target + 1 and filled < target * 0.94:
+        if filled + count_words(text) <= target + 1 and filled < target * THIN_SHARE:
             links.append(text)
             filled += count_words(text)
     fillers: list[str] = []
     for text in dice.sample(FILLERS, k=len(FILLERS)):
-        if filled + count_words(text) <= target + 1 and filled < target * 0.9:
+        if filled + count_words(text) <= target + 1 and filled < target * THIN_SHARE:
             fillers.append(text)
             filled += count_words(text)
     ending = [*fillers, closing] if closing in fixed else fillers
-    body = _woven(chosen, links)
+    body = _woven(_flowing(chosen), links)
     return [Line(opener), *(Line(text) for text in extra), *body, *(Line(text) for text in ending)]
 
 
@@ -104,7 +115,7 @@ def _fill(facts: list[Fact], room: int, dice: random.Random) -> list[Line]:
     others = [fact for fact in ranked if fact not in lead]
     chosen: list[tuple[int, Line]] = []
     for fact in lead:
-        form = next((form for form in fact.forms if count_words(form) <= max(room * 0.6, 12)), fact.forms[-1])
+        form = next((form for form in fact.forms if count_words(form) <= min(max(room * 0.6, 12), LONGEST_SAID_WORDS + 2)), fact.forms[-1])
         if count_words(form) <= room + 2:
             chosen.append((fact.order, Line(form, fact.source)))
             room -= count_words(form)
@@ -114,11 +125,12 @@ def _fill(facts: list[Fact], room: int, dice: random.Random) -> list[Line]:
         grown = dict(table)
         for used, (value, picked) in table.items():
             for form in fact.forms:
-                total = used + count_words(form)
-                if total <= room + 1 and value + worth > grown.get(total, (0.0, ()))[0]:
-                    grown[total] = (value + worth, (*picked, (fact.order, Line(form, fact.source))))
+                size = count_words(form)
+                total, gain = used + size, value + worth - 0.5 * max(0, size - LONGEST_SAID_WORDS)
+                if total <= room + 2 and gain > grown.get(total, (0.0, ()))[0]:
+                    grown[total] = (gain, (*picked, (fact.order, Line(form, fact.source))))
         table = grown
-    picked = max(table.items(), key=lambda item: item[1][0] + 0.9 * item[0])[1][1]
+    picked = max(table.items(), key=lambda item: item[1][0] + 0.4 * item[0])[1][1]
     return [line for _, line in sorted((*chosen, *picked), key=lambda pair: pair[0])]
 
 
@@ -154,14 +166,26 @@ def _woven(facts: list[Line], links: list[str]) -> list[Line]:
     return woven
 
 
+def _flowing(facts: list[Line]) -> list[Line]:
+    """Return the facts with `It` or `They` for a common subject that the fact before has just named."""
+    flowing = facts[:1]
+    for before, line in pairwise(facts):
+        match = _SUBJECT.match(line.text)
+        if match and before.source == line.source and before.text.startswith(match[1] + " "):
+            pronoun = "They" if match[2] in ("are", "were", "have") else "It"
+            line = replace(line, text=f"{pronoun} {line.text[match.start(2) :]}")
+        flowing.append(line)
+    return flowing
+
+
 def _cost(lines: list[Line], target: int) -> float:
     """Return how far a script is from its length; too few sentences and too few facts cost as well."""
     total = sum(line.words for line in lines)
     sentences = sum(len(split_sentences(line.text)) for line in lines)
     facts = sum(1 for line in lines if line.source)
-    over = max(0, total - target * 1.03)
+    over, under = max(0.0, total - target * 1.06), max(0.0, target * 0.88 - total)
     short_of_sentences = max(0, FEWEST_SENTENCES - sentences) if target >= 30 else 0
-    return abs(total - target) + 4 * over + 8 * short_of_sentences - 3.0 * min(facts, max(3, target // 16))
+    return under + 5 * over + 8 * short_of_sentences - FACT_WORTH * min(facts, max(4, target // 12))
 
 
 def _lines_of(facts: list[Fact]) -> list[Line]:

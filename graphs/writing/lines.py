@@ -1,6 +1,6 @@
 """The lines a script may hold besides its facts: openers, links, remarks, questions and closings for each style.
 
-None states a fact about the topic. `{about}` is the user's phrase (`black holes`, `why cats purr`),
+None states a fact about the topic. `{about}` is the user's phrase (`black holes`, `why cats purr`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ OPENERS: dict[Style, tuple[str, ...]] = {
         "Ready for a short tour of {about}?",
     ),
     Style.HUMOROUS: (
-        "Buckle up, we're talking about {about}.",
-        "Grab a snack, it's time for {about}.",
-        "Today on things I bring up at parties: {about}.",
-        "Everybody stay calm. It's time to talk about {about}.",
-        "Nobody asked, but I'm ready. Let's do {about}.",
-        "Ladies and gentlemen, please put your hands together for {about}.",
+        "Buckle up: {about}.",
+        "Snacks ready? It's time for {about}.",
+        "Quick, look clever: {about}.",
+        "Nobody asked, so here it is: {about}.",
+        "Everybody stay calm: {about}.",
+        "Today at my imaginary party: {about}.",
     ),
     Style.SERIOUS: (
         "This is a short report on {about}.",
@@ -60,26 +60,16 @@ LINKS: dict[Style, tuple[str, ...]] = {
         "Let's look a little closer.",
     ),
     Style.HUMOROUS: (
-        "Write that down, there is no test.",
         "My toaster still has questions.",
-        "Yes, I practised that line in the mirror.",
-        "I told my cat about this. The cat left.",
-        "Somewhere, a teacher just smiled.",
         "Please hold your applause.",
-        "I'll wait while you impress someone with that.",
-        "And people say I'm no fun at dinner.",
-        "Try saying that with a mouth full of crackers.",
-        "My houseplant found this very moving.",
-        "Go on, say it in your most important voice.",
-        "I'd draw you a picture, but you've seen my handwriting.",
+        "I told my cat. The cat left.",
+        "Somewhere, a teacher just smiled.",
         "No refunds on that information.",
-        "That sentence deserves its own theme music.",
-        "Feel free to nod as if you knew.",
         "My goldfish has already forgotten it.",
-        "I was going to make a joke here, but the joke called in sick.",
-        "Tell your neighbour. They love it when you do that.",
+        "Feel free to nod.",
         "Yes, this counts as studying.",
-        "I said it out loud on the bus, and got a whole row to myself.",
+        "My houseplant found this very moving.",
+        "And people say I'm no fun.",
     ),
     Style.SERIOUS: ("There is more to consider.", "A closer look follows.", "Consider the next point."),
     Style.DRAMATIC: ("But wait.", "And then, there is this.", "Listen closely.", "There is more to the story."),
@@ -108,11 +98,11 @@ CLOSINGS: dict[Style, tuple[str, ...]] = {
     ),
     Style.HUMOROUS: (
         "Class dismissed, no running.",
-        "And that's my cue to leave before someone asks a question.",
         "Thank you, I'll be here all week.",
-        "That's it. You may now feel clever.",
-        "Now go and be unbearable about it at dinner.",
+        "You may now feel clever.",
         "The end. Well, until the sequel.",
+        "Questions? Please ask my lawyer.",
+        "And that's my cue to leave.",
     ),
     Style.SERIOUS: (
         "That concludes this report.",

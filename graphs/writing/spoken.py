@@ -1,6 +1,7 @@
-"""Turns encyclopedia sentences into sentences that sound right when spoken, by leaving out only. Pure.
+"""Turns encyclopedia sentences into sentences that sound right when spoken, by leaving out and plainer words. Pure.
 
-Every rule drops an aside or a trailing clause whose absence keeps the rest true; none rewords. What cannot be said well
+A rule drops an aside or a trailing clause whose absence keeps the rest true, makes a second sentence of a second
+predicate, or takes the plain word for a stiff one; none says anything else. What cannot be said well
 (formulas, lists of figures, other scripts) is refused.
 """
 
@@ -59,7 +60,7 @@ _SECOND_CLAUSE = re.compile(r" (?:and|but) (?=because |when |while |it |they )|,
 _MIDDLE = re.compile(
     r", (?:which|who|where|whose|including|such as|especially|particularly|typically|usually|like|along with|or|in"
     r"|primarily|mostly|mainly) [^,;]{2,70}(?:, [^,;]{2,30}){0,3}(?:,? (?:and|or) [^,;]{2,30})?, "
-    r"(?=(?:is|are|was|were|has|have|had|can|may|will|convert|allow|make|cause|form|use|include|contain|predict|state"
+    r"(?=(?:into|is|are|was|were|has|have|had|can|may|will|convert|allow|make|cause|form|use|include|contain|predict|state"
     r"|describe|live|run|become|rise|play|provide|produce|occur|lead|eat|feed|began|became|led|wrote)s?\b)"
 )
 _LEADING = re.compile(
@@ -104,6 +105,28 @@ _SAY = (
 )
 
 
+_PLAIN = tuple(
+    (re.compile(rf"\b{stiff}\b"), plain)
+    for stiff, plain in (
+        (r"approximately", "about"), (r"predominantly|primarily", "mainly"), (r"in order to", "to"),
+        (r"prior to", "before"), (r"utili[sz]es", "uses"), (r"utili[sz]ed", "used"), (r"possess", "have"),
+        (r"possesses", "has"), (r"numerous", "many"),
+        (r"a wide (?:variety|range) of", "many kinds of"), (r"whilst", "while"), (r"amongst", "among"),
+        (r"constructed", "built"), (r"adjacent to", "next to"), (r"is considered to be", "is considered"),
+        (r"beverage", "drink"), (r"beverages", "drinks"),
+    )
+)  # fmt: skip
+_SECOND_PREDICATE = re.compile(r",? (?:and|but) (?:also )?(?=(is|are|was|were|has|have|can)\b)")
+
+
+def second_sentence(sentence: str) -> str:
+    """Return the second predicate of a sentence as one of its own with `It` or `They`; empty when it has none."""
+    match = _SECOND_PREDICATE.search(sentence)
+    if match is None or _VERB.search(sentence[: match.start()], 2) is None or "," in sentence[: match.start()]:
+        return ""
+    return f"{'They' if match[1] in ('are', 'were', 'have') else 'It'} {sentence[match.end() :]}"
+
+
 def tidy(text: str) -> str:
     """Return `text` with asides in brackets and dashes removed and signs written as words."""
     for pattern, replacement in (*_SAY[:2], *_ASIDES, *_ASIDES[:1], *_SAY[2:]):
@@ -121,6 +144,8 @@ def spoken_forms(sentence: str) -> list[str]:
     text = tidy(sentence)
     text = _OR_NAME.sub(" ", _OTHER_NAMES.sub(r"\1 ", _NAMES.sub("", text)))
     text = capitalised(_LEADING.sub("", text))
+    for stiff, plain in _PLAIN:
+        text = stiff.sub(plain, text)
     if _UNSPEAKABLE.search(text) or _DEPENDENT.match(text) or text.count('"') % 2:
         return []
     text = re.sub(r"\s+", " ", text.replace('"', "")).rstrip(" ;,:")

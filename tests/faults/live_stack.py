@@ -53,6 +53,9 @@ class LiveStack:
         return f"TMPDIR={self.scratch}"
 
     def start(self) -> None:
+        """Start it, also after its supervisor was killed, and wait until it is ready."""
+        if self._process is not None:
+            self._process.wait(10)
         (self.data / "logs").mkdir(exist_ok=True)
         with (self.data / "logs" / "stack.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -360,7 +360,9 @@ async def test_a_job_that_one_replica_took_is_seen_by_the_other(client: Client, 
 
 
 async def test_a_page_of_another_site_may_not_submit(client: Client) -> None:
-    answer = await client.http.post("/api/jobs", json={"plan": plan(echo("a"))}, headers={"Origin": "http://evil.example"})
+    answer = await client.http.post(
+        "/api/jobs", json={"plan": plan(echo("a"))}, headers={"Origin": "http://evil.example"}
+    )
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "foreign_origin"
     rebound = await client.http.get("/api/jobs", headers={"Host": "evil.example"})

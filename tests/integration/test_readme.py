@@ -1,4 +1,4 @@
-"""The README does what it says: its files are written as they stand there and its commands run on a real stack."""
+"""README and guide do what they say: their files work as they stand there, the commands run on a real stack."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from graphs.template_registry import load_templates
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"<!-- (run|file): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 BLOCKS = {(kind, name): text for kind, name, text in _BLOCK.findall(README)}
 FILES = [name for kind, name in BLOCKS if kind == "file"]
@@ -59,6 +60,24 @@ def test_the_template_of_the_readme_is_accepted(folder: Path) -> None:
 def test_the_task_of_the_readme_makes_its_file_without_a_stack(folder: Path) -> None:
     assert '"succeeded"' in run(BLOCKS["run", "exec"], folder)
     assert (folder / "out" / "chime.wav").stat().st_size > 90_000
+
+
+def test_the_control_node_of_the_guide_is_accepted_and_counts(tmp_path: Path) -> None:
+    [(_, name, source)] = _BLOCK.findall(GUIDE)
+    (tmp_path / "my_nodes").mkdir()
+    (tmp_path / "my_nodes" / "__init__.py").touch()
+    (tmp_path / name).write_text(source)
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    shown = run(
+        """PYTHONPATH=$PWD .venv/bin/python -c '
+import asyncio
+from graphs.registry import Params, discover
+node = discover("my_nodes").get("text.countWords")
+assert node.capability().enabled
+print(asyncio.run(node.function(None, Params(), {"text": "one two three"})))'""",
+        tmp_path,
+    )
+    assert shown.strip() == "{'count': 3}"
 
 
 @pytest.mark.slow

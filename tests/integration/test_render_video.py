@@ -3,15 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from worker.av.check import check_video
 from worker.context import TaskContext
-from worker.speech.synthesize import available
 from worker.tasks.render_video import RenderVideoParams, render_video
 
 
-@pytest.mark.skipif(available() is not None, reason="no voice is installed here")
 def test_a_script_becomes_a_checked_video_with_all_its_files(tmp_path: Path) -> None:
     events: list[dict[str, Any]] = []
     ctx = TaskContext("job", "render", 1, tmp_path, events.append, seed=7)

@@ -233,11 +233,15 @@ def test_a_goal_that_is_only_hostile_leaves_nothing(clause: str) -> None:
     assert {item.code for item in understood.diagnostics} == {Code.UNSAFE_INPUT}
 
 
-@pytest.mark.parametrize("clause", HOSTILE)
-@pytest.mark.parametrize("form", ["{good}. {bad}", "{bad}. {good}", "{good} and then {bad}", "{good}; {bad}"])
+FORMS = ("{good}. {bad}", "{bad}. {good}", "{good} and then {bad}", "{good}; {bad}")
+
+
+@pytest.mark.parametrize(
+    ("clause", "form"),
+    # What does not begin with a word cannot follow "and then" as a clause of its own.
+    [(clause, form) for clause in HOSTILE for form in FORMS if clause[0].isalpha() or "then" not in form],
+)
 def test_the_rest_of_a_goal_with_a_hostile_clause_is_planned(clause: str, form: str) -> None:
-    if "then" in form and not clause[0].isalpha():
-        pytest.skip("no clause of its own")
     bad = clause if form.startswith("{bad}") else clause[0].lower() + clause[1:]
     understood = read_brief(
         PlanRequest(goal=form.format(good="Make a 20 second video about bees", bad=bad.rstrip(".")))

@@ -18,7 +18,7 @@ from graphs.writing.sentences import (
     split_sentences,
     words,
 )
-from graphs.writing.spoken import spoken_forms, tidy
+from graphs.writing.spoken import second_sentence, spoken_forms, tidy
 from graphs.writing.topic import Topic
 from graphs.writing.wordnet import SOURCE, WordNet
 
@@ -142,7 +142,7 @@ class Library:
         found: list[Fact] = []
         named = capitalised(subject)
         on_subject = True
-        for position, sentence in enumerate(split_sentences(article.lead)):
+        for position, sentence in enumerate(_sentences(article.lead)):
             on_subject = on_subject or article.name.lower() in sentence.lower()
             if _IMPERSONAL.match(sentence):
                 continue
@@ -208,7 +208,8 @@ class Library:
                 and len(article.name) > 2
             ]
             if forms:
-                score = _score(forms[-1], topic) - (3.5 if article.field in ("People", "Uncategorized") else 2.5)
+                kind = topic.name in article.title.lower() or bool(topic.focus & set(content_stems(forms[-1])))
+                score = _score(forms[-1], topic) - (2.5 if kind else 6.0)
                 found.append(Fact(tuple(forms), article.source, score, 100 + len(found)))
         return found
 
@@ -237,6 +238,12 @@ class Library:
             ]
             found += new[: 1 if topic.article is not None and wanted_words < LONG_SCRIPT_WORDS else 4]
         return found
+
+
+def _sentences(lead: str) -> list[str]:
+    """Return the sentences of a lead, each second predicate as a sentence after its own."""
+    pairs = [(sentence, second_sentence(sentence)) for sentence in split_sentences(lead)]
+    return [each for pair in pairs for each in pair if each]
 
 
 def _named(form: str, subject: str) -> str:
