@@ -80,6 +80,8 @@ class ApiClient:
                     for text in socket:
                         event = json.loads(text)
                         if event.get("type") == "error":
+                            if event["error"].get("code") == "dependency_down":
+                                raise ConnectionError(event["error"].get("message"))  # Postgres restarts
                             raise Problem(event["error"])
                         seen_seq = max(seen_seq, event.get("seq") or 0)
                         yield event

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.artifact import parse_s3
 from schemas.errors import ValidationFailed
 from schemas.plan import Binding, Plan, PlanNode, parse_binding
 from schemas.states import JobStatus, RunStatus
 
 GATE_QUEUE = "gate"
 MAX_ITEMS = 1000
+REQUEST_MEDIA = {"images": "image", "audio": "audio", "svg": "svg"}  # request values that name uploads -> kind
 _LIVE = frozenset({RunStatus.READY, RunStatus.DISPATCHED, RunStatus.RUNNING})
 
 
@@ -100,7 +102,7 @@ class Board:
     def value(self, binding: Binding) -> Any:
         """Return what a binding stands for: a request value, a result, or the gathered list of a foreach."""
         if binding.from_request:
-            return _dig(self.plan.context, binding.port)
+            return _as_refs(_dig(self.plan.context, binding.port), kind=REQUEST_MEDIA.get(binding.port))
         node = self.plan.node(binding.source)
         runs = sorted(self.runs.get(binding.source, []), key=lambda run: run.node_path)
         if node.foreach is not None:
@@ -146,6 +148,16 @@ class Board:
             for node in self.plan.nodes
             if node.id not in inner
         }
+
+
+def _as_refs(value: Any, *, kind: str | None) -> Any:
+    """Return uploads that a request names by uri as references, which is how files travel between nodes."""
+    if kind is None:
+        return value
+    if isinstance(value, list):
+        return [_as_refs(item, kind=kind) for item in value]
+    place = parse_s3(value) if isinstance(value, str) else None
+    return value if place is None else {"uri": value, "kind": kind, "name": place[1].rpartition("/")[2][-200:]}
 
 
 def _job_error(run: Run) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def broken_invariants(dsn: str, store: Any, *, bucket: str = "artifacts") -> lis
             "select a.object_key, a.size_bytes, a.sha256 from artifact a join job j on j.id = a.job_id"
         ).fetchall()
         runs = connection.execute(
-            "select j.owner_id, r.job_id, r.node_path, r.epoch, r.crashes from node_run r join job j on j.id = r.job_id"
+            "select j.owner_id, r.job_id, r.node_path, r.epoch from node_run r join job j on j.id = r.job_id"
             " where j.status in ('completed', 'failed', 'cancelled')"
         ).fetchall()
     objects = {str(one.object_name) for one in store.list_objects(bucket_name=bucket, recursive=True)}
@@ -82,7 +82,7 @@ def broken_invariants(dsn: str, store: Any, *, bucket: str = "artifacts") -> lis
         elif (digest := _digest(store, bucket, key)) != (sha256.removeprefix("sha256:"), size_bytes):
             found.append(f"I3 an object is not what its row says: {key} {digest} {sha256} {size_bytes}")
     known = {key for key, _, _ in rows}
-    claims = {f"{owner}/{job}/{path}/": (epoch, crashes) for owner, job, path, epoch, crashes in runs}
+    claims = {f"{owner}/{job}/{path}/": epoch for owner, job, path, epoch in runs}
     found += [f"I9 an object has no row: {key}" for key in sorted(objects - known) if _must_be_gone(key, claims)]
     return found
 
@@ -130,13 +130,12 @@ def _digest(store: Any, bucket: str, key: str) -> tuple[str, int]:
     return hashlib.sha256(content).hexdigest(), len(content)
 
 
-def _must_be_gone(key: str, claims: dict[str, tuple[int, int]]) -> bool:
-    """Tell whether an object without a row is a fault: all but what a killed worker could not take back itself."""
-    for prefix, (epoch, crashes) in claims.items():
-        if key.startswith(prefix):
-            mine = int(key.removeprefix(prefix).partition("/")[0])
-            return not (crashes and mine < epoch)
-    return False  # of a job that is still under way
+def _must_be_gone(key: str, claims: dict[str, int]) -> bool:
+    """Tell whether an object without a row is a fault: of a run claimed once it is.
+
+    A worker that was killed between upload and commit cannot take its objects back; they are for a reaper.
+    """
+    return any(key.startswith(prefix) and epoch == 1 for prefix, epoch in claims.items())
 
 
 def counted(lines: Iterable[str]) -> dict[tuple[str, str, str], int]:

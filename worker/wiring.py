@@ -40,7 +40,8 @@ async def serve(settings: WorkerSettings) -> int:
     """
     loop = asyncio.get_running_loop()
     boot = str(uuid.uuid4())
-    folder = Path(settings.work_dir or tempfile.mkdtemp(prefix="reelgraph-worker-")) / boot
+    scratch = Path(settings.work_dir or tempfile.mkdtemp(prefix="reelgraph-worker-"))
+    folder = scratch / boot
     folder.mkdir(parents=True, mode=0o700)
     timing = settings.timing
     redis = _redis(settings, socket_timeout_s=5.0)
@@ -106,7 +107,7 @@ async def serve(settings: WorkerSettings) -> int:
         for client in (redis, hearing):
             with contextlib.suppress(Exception):
                 await client.aclose()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder if settings.work_dir else scratch, ignore_errors=True)
     log.info("worker.stopped", code=code)
     return code
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.script import ScriptSource
 
-SPEAKING_RATE_WPS = 2.7
+SPEAKING_RATE_WPS = 2.8
 """Words a second of a script. Source: 3.1 measured for Piper `joe` over plain texts, pauses included
-(`worker.speech.synthesize.speaking_rate_wps()`), less an eighth for the longer words of an encyclopedia; the speech
+(`worker.speech.synthesize.speaking_rate_wps()`), less a tenth for the longer words of an encyclopedia; the speech
 task makes up the rest by a tempo of 0.8 to 1.25."""
 
 CLOSING_PAUSE_S = 1.2

@@ -14,7 +14,7 @@ from graphs.writing.lines import CLOSINGS, FILLERS, GREETING, LINKS, OPENERS, PA
 from graphs.writing.sentences import capitalised, count_words, split_sentences
 from graphs.writing.topic import LONGEST_PHRASE, Topic
 
-TRIES = 60
+TRIES = 150
 FEWEST_SENTENCES = 4
 WORDS_PER_LINK = {Style.HUMOROUS: 24, Style.KIDS: 26, Style.DRAMATIC: 40, Style.CALM: 40}
 DEFAULT_WORDS_PER_LINK = 70
@@ -110,12 +110,12 @@ def _attempt(brief: Brief, topic: Topic, facts: list[Fact], dice: random.Random)
 
 def _fill(facts: list[Fact], room: int, dice: random.Random) -> list[Line]:
     """Choose facts for `room` words, the definition first: a knapsack over the lengths in which each can be said."""
-    ranked = sorted(facts, key=lambda fact: -fact.score)[:60]
+    ranked = sorted(facts, key=lambda fact: -fact.score)[:24]
     lead = [fact for fact in facts if fact.order == 0][:1] or ranked[:1]
     others = [fact for fact in ranked if fact not in lead]
     chosen: list[tuple[int, Line]] = []
     for fact in lead:
-        form = next((form for form in fact.forms if count_words(form) <= min(max(room * 0.6, 12), LONGEST_SAID_WORDS + 2)), fact.forms[-1])
+        form = next((form for form in fact.forms if count_words(form) <= LONGEST_SAID_WORDS), fact.forms[-1])
         if count_words(form) <= room + 2:
             chosen.append((fact.order, Line(form, fact.source)))
             room -= count_words(form)
@@ -127,7 +127,7 @@ def _fill(facts: list[Fact], room: int, dice: random.Random) -> list[Line]:
             for form in fact.forms:
                 size = count_words(form)
                 total, gain = used + size, value + worth - 0.5 * max(0, size - LONGEST_SAID_WORDS)
-                if total <= room + 2 and gain > grown.get(total, (0.0, ()))[0]:
+                if total <= room + 3 and gain > grown.get(total, (0.0, ()))[0]:
                     grown[total] = (gain, (*picked, (fact.order, Line(form, fact.source))))
         table = grown
     picked = max(table.items(), key=lambda item: item[1][0] + 0.4 * item[0])[1][1]
@@ -183,7 +183,7 @@ def _cost(lines: list[Line], target: int) -> float:
     total = sum(line.words for line in lines)
     sentences = sum(len(split_sentences(line.text)) for line in lines)
     facts = sum(1 for line in lines if line.source)
-    over, under = max(0.0, total - target * 1.06), max(0.0, target * 0.88 - total)
+    over, under = max(0.0, total - target * 1.08), max(0.0, target * 0.88 - total)
     short_of_sentences = max(0, FEWEST_SENTENCES - sentences) if target >= 30 else 0
     return under + 5 * over + 8 * short_of_sentences - FACT_WORTH * min(facts, max(4, target // 12))
 

@@ -19,7 +19,7 @@ from graphs.writing.wordnet import wordnet
 from schemas.script import ScriptSource
 
 ROUNDS = 2
-MODEL_TIME_S = 3.5
+MODEL_TIME_S = 2.0
 """After this long the remaining facts keep the composer's wording, so that a busy machine is late, not stuck."""
 
 WORTH_SHORTENING_WORDS = 12

@@ -151,6 +151,7 @@ def spoken_forms(sentence: str) -> list[str]:
     text = re.sub(r"\s+", " ", text.replace('"', "")).rstrip(" ;,:")
     if not text.endswith((".", "!", "?")):
         text += "."
+    text = re.sub(r"^With [^,]*(?:,\d{3})*[^,]*, (it|they) (?=is|are|was|were|has|have)", _begin, text)
     forms = [text]
     for pattern, replacement in ((_CONCESSION, ""), (_MIDDLE, " ")):
         shorter = capitalised(pattern.sub(replacement, forms[-1]))
@@ -167,7 +168,13 @@ def spoken_forms(sentence: str) -> list[str]:
         shorter = last[:cut].rstrip(" ,;:") + "."
         if _stands(shorter) and count_words(shorter) < count_words(forms[-1]):
             forms.append(shorter)
+    forms = [re.sub(r"\s*\u2014\s*", ", ", form) for form in forms if not _DEPENDENT.match(form)]
+    forms = [form for form in forms if ";" not in form] or forms
     return [form for form in forms if MIN_WORDS <= count_words(form) <= MAX_WORDS]
+
+
+def _begin(match: re.Match[str]) -> str:
+    return match[1].capitalize() + " "
 
 
 def _ends_the_sentence(rest: str) -> bool:

@@ -159,6 +159,8 @@ class WordNet:
             or verb == "are"
         ):
             return clause
+        if re.match(r"(?:\w+ ){0,2}equipment\b", clause):
+            return f"a piece of {clause}"
         countable = {"organism", "artifact", "person", "instrumentality", "device", "structure", "natural object"}
         if countable & set(self.ancestors(sense)):
             return ("an " if clause[0] in "aeiouAEIOU" else "a ") + clause

@@ -123,3 +123,11 @@ def test_the_result_holds_what_the_last_nodes_made() -> None:
     verdict = board(of, *runs).verdict({"a": 1, "b": 1, "c": 1})
     assert verdict.status is JobStatus.COMPLETED
     assert verdict.result == {"b": {"x": 2}, "c": [{"x": 3}, {"x": 4}]}
+
+
+def test_an_uploaded_picture_reaches_its_task_as_a_reference() -> None:
+    uri = "s3://uploads/me/1/face.png"
+    b = board(plan({"id": "a", "inputs": {"images": "request.images"}}, images=[uri]))
+    (work,) = b.to_create({"a": 1}, {})
+    (ref,) = work.inputs["images"]
+    assert (ref["uri"], ref["kind"], ref["name"]) == (uri, "image", "face.png")

@@ -16,6 +16,7 @@ from graphs.writing.sentences import (
     plural,
     singulars,
     split_sentences,
+    stem,
     words,
 )
 from graphs.writing.spoken import second_sentence, spoken_forms, tidy
@@ -30,6 +31,14 @@ LONG_SCRIPT_WORDS = 90
 
 COMMON = 40
 """A neighbour that more sentences than this speak of is too general to be told in a short script."""
+
+EXPLAINED_BY = {
+    "fly": ("wing", "lift", "flight"), "float": ("buoyancy",), "sink": ("buoyancy",), "burn": ("combustion",),
+    "see": ("visual perception",), "hear": ("hearing",), "breathe": ("breathing",), "freeze": ("freezing",),
+    "melt": ("melting",), "boil": ("boiling",), "sleep": ("sleep",), "dream": ("dream",), "glow": ("light",),
+    "digest": ("digestion",), "fall": ("gravity",), "spin": ("rotation",), "grow": ("photosynthesis",),
+}  # fmt: skip
+"""The articles that explain an activity which a `how` or `why` asks about."""
 
 _COMMAND = re.compile(
     r"^(?:please|can|could|would|make|create|generate|write|produce|render|explain|show|tell|give|use|add|include|keep"
@@ -103,7 +112,7 @@ class Library:
             found = self._with_gloss(found, topic, subject)
         found = _without_repeats(found)
         if _words_of(found) < wanted_words * ENOUGH_WORDS_RATIO or topic.focus:
-            found = _without_repeats(found + self._mentions(topic))
+            found = _without_repeats(found + self._explanations(topic) + self._mentions(topic))
         if _words_of(found) < wanted_words:
             found = _without_repeats(found + self._related(topic, wanted_words))
         return found
@@ -194,6 +203,19 @@ class Library:
             return [defined, *(fact for fact in found if fact is not lead), *glosses[1:]]
         return [*found, *glosses[1:]]
 
+    def _explanations(self, topic: Topic) -> list[Fact]:
+        """Return what explains the asked activity: `how airplanes fly` is told by Wing, Lift and Flight."""
+        names = [name for activity, names in EXPLAINED_BY.items() if stem(activity) in topic.focus for name in names]
+        found: list[Fact] = []
+        for name in names:
+            article = next(iter(self._articles.named(name)), None)
+            for sentence in split_sentences(article.lead)[:3] if article else ():
+                forms = spoken_forms(sentence)
+                if article and forms and re.search(rf"\b{name}", forms[-1][:30], re.IGNORECASE):
+                    found.append(Fact(tuple(forms), article.source, _score(forms[-1], topic) + 5.0, 60 + len(found)))
+                    break
+        return found
+
     def _mentions(self, topic: Topic) -> list[Fact]:
         """Return sentences of other articles that name their own subject and speak of the topic."""
         found: list[Fact] = []
@@ -203,13 +225,14 @@ class Library:
             forms = [
                 form
                 for form in spoken_forms(sentence)
-                if re.search(rf"\b{re.escape(topic.name)}", form, re.IGNORECASE)
+                if re.search(rf"\b{re.escape(topic.name)}(?:s|es)?\b", form, re.IGNORECASE)
                 and re.match(rf"(?:An?|The)? ?{re.escape(article.name)}", form, re.IGNORECASE)
                 and len(article.name) > 2
             ]
             if forms:
-                kind = topic.name in article.title.lower() or bool(topic.focus & set(content_stems(forms[-1])))
-                score = _score(forms[-1], topic) - (2.5 if kind else 6.0)
+                named = re.search(rf"\b{re.escape(topic.name)}\b", article.title, re.IGNORECASE) is not None
+                near = named or bool(topic.focus & set(content_stems(forms[-1])))
+                score = _score(forms[-1], topic) - (2.5 if near else 6.0)
                 found.append(Fact(tuple(forms), article.source, score, 100 + len(found)))
         return found
 
@@ -226,8 +249,9 @@ class Library:
             articles = [
                 each for each in self._articles.named(name) if each is not topic.article and each.field not in tangents
             ]
-            far = topic.article is not None and wanted_words < LONG_SCRIPT_WORDS and self._articles.count(name) > COMMON
-            if not articles or far or _words_of(found) > wanted_words * 2:
+            if not articles or _words_of(found) > wanted_words * 2:
+                continue
+            if topic.article is not None and wanted_words < LONG_SCRIPT_WORDS and self._articles.count(name) > COMMON:
                 continue
             sub = Topic(name, articles[0].name, articles[0], None, frozenset())
             start = 200 + 20 * len(found)
