@@ -26,12 +26,12 @@ TOPICS = (
     "windmills|friendly",
     "chess|humorous",
     "the Silk Road|dramatic",
-    "umbrellas|humorous",
+    "candles|humorous",
     "owls|kids",
     "bridges|serious",
-    "salt|friendly",
+    "canals|friendly",
     "mirrors|humorous",
-    "tides|calm",
+    "zebras|calm",
 )
 MOVED_LEVELS = 0.3
 """Mean change of a 160-pixel-wide grey picture, in levels of 255, that counts as motion within a second."""

@@ -5,8 +5,8 @@ The invariants are those of RELIABILITY 4.1 (I1-I4, I6, I9). It shares no statem
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -104,13 +104,11 @@ def processes_of(marker: str) -> list[psutil.Process]:
 
 def orphans(marker: str, *, supervisor: int) -> list[str]:
     """Return the processes of a stack that are not (any more) below its supervisor."""
-    family = {supervisor, os.getpid()}
-    for parent in (supervisor, os.getpid()):
-        try:
-            family |= {child.pid for child in psutil.Process(parent).children(recursive=True)}
-        except psutil.NoSuchProcess:
-            continue
-    return [_described(one) for one in processes_of(marker) if one.pid not in family]
+    found = processes_of(marker)  # before the family: what is born meanwhile is no stray
+    family = {supervisor}
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family |= {child.pid for child in psutil.Process(supervisor).children(recursive=True)}
+    return [_described(one) for one in found if one.pid not in family and one.is_running()]
 
 
 def _described(process: psutil.Process) -> str:

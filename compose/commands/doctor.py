@@ -69,7 +69,7 @@ def examine(data: Path) -> list[Finding]:
 
 def _python() -> Finding:
     found = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
-    return Finding("python", sys.version_info >= (3, 11), found, fix="install Python 3.11 or newer, then `make setup`")
+    return Finding("python", sys.version_info[:2] == (3, 11), found, fix="install Python 3.11, then `make setup`")
 
 
 def _packages() -> Finding:

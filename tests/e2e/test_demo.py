@@ -170,6 +170,8 @@ def test_an_uploaded_portrait_speaks(stack: LiveStack, tmp_path: Path) -> None:
     facts = check_video(video, duration_s=6, audible=True)
     assert facts.height_px == 360
     assert record["backends"]["render"] == "viseme_warp"
+    log = stack.get(f"/api/jobs/{job_id}/events?after=0")["items"]
+    assert not [one for one in log if "No portrait was given" in str(one.get("message"))]
     check_whole(stack)
 
 

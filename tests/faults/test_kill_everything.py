@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.faults.live_stack import LiveStack, Watcher, live_stack, until
+from tests.faults.live_stack import ROOT, LiveStack, Watcher, live_stack, until
 from tests.oracle import broken_invariants, counted, orphans
 from tests.tasks_for_tests.effect import LEDGER
 
@@ -150,6 +152,47 @@ def test_a_worker_that_was_frozen_longer_than_its_lease_commits_nothing(stack: L
     assert next(node for node in record["nodes"] if node["id"] == "write")["attempt"] == 2
     check_effects(stack, job_id, exactly_once=False)
     settled(stack)
+
+
+def test_the_result_of_a_frozen_worker_is_refused_when_another_took_over(stack: LiveStack) -> None:
+    until(stack.worker_pids, within_s=40, what="a worker child lives")
+    job_id = stack.submit({"plan": six_nodes()})
+    with Watcher(stack, job_id) as watcher:
+        for node in ("write", "twin"):
+            watcher.wait_for("node.running", node)
+        frozen = stack.pid("worker")
+        os.kill(frozen, signal.SIGSTOP)  # its children go on and finish
+        try:
+            with second_worker(stack):
+                watcher.wait_for("node.completed", "write", within_s=30)
+                watcher.wait_for("node.completed", "twin")
+                os.kill(frozen, signal.SIGCONT)
+                assert watcher.wait_end(within_s=END_WITHIN_S) == "completed"
+                until(lambda: "attempt.fenced" in stack.log_tail("worker", lines=200), within_s=20, what="a refusal")
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+    assert not watcher.gaps()
+    check_effects(stack, job_id, exactly_once=False)
+    settled(stack)
+    keys = [one.object_name for one in stack.s3().list_objects(bucket_name="artifacts", recursive=True)]
+    assert [key.split("/")[3] for key in keys if f"{job_id}/write/" in key] == ["2"]
+    assert len([key for key in keys if job_id in key]) == len(EFFECTS)
+
+
+@contextlib.contextmanager
+def second_worker(stack: LiveStack) -> Iterator[None]:
+    """Run another worker on the same services."""
+    addresses = stack.services.addresses.environment("REELGRAPH_WORKER_")
+    with (stack.data / "logs" / "second.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "worker", "run"], cwd=ROOT, stdout=log, stderr=log,
+            env={**os.environ, **environment(stack.data), **addresses, "TMPDIR": str(stack.scratch)},
+        )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def test_a_flushed_valkey_in_the_middle_of_a_run_loses_nothing(stack: LiveStack) -> None:

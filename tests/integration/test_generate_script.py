@@ -44,7 +44,7 @@ async def test_the_embedded_model_writes_a_sourced_script_of_twenty_seconds(topi
 
     script = Script.model_validate(outputs["script"])
     sentences = split_sentences(script.narrative)
-    assert 42 <= count_words(script.narrative) <= 52
+    assert 42 <= count_words(script.narrative) <= 57
     assert len(sentences) == len(set(sentences)) >= 4
     assert len(script.sources) >= 2
     assert script.model.startswith("embedded: ")

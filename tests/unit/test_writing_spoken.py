@@ -3,7 +3,7 @@
 import pytest
 
 from graphs.writing.sentences import count_words, numbers, overlap, singulars, split_sentences
-from graphs.writing.spoken import spoken_forms
+from graphs.writing.spoken import second_sentence, spoken_forms
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,23 @@ from graphs.writing.spoken import spoken_forms
             "Volcanoes are found where plates diverge, and because most plates are underwater, most are underwater.",
             "Volcanoes are found where plates diverge.",
         ),
+        ("A bridge is built prior to a road; however this varies.", "A bridge is built before a road."),
+        (
+            "With an area of 9,200,000 square kilometres, it is the largest hot desert in the world.",
+            "It is the largest hot desert in the world.",
+        ),
         ("However, 5–20% of bread is eaten by ducks.", "5 to 20 percent of bread is eaten by ducks."),
     ],
 )
 def test_the_shortest_form_leaves_asides_and_trailing_clauses_out(written: str, said: str) -> None:
     assert spoken_forms(written)[-1] == said
+
+
+def test_a_second_predicate_becomes_a_sentence_of_its_own() -> None:
+    written = "Spiders are found worldwide on every continent except Antarctica, and have become established on land."
+
+    assert second_sentence(written) == "They have become established on land."
+    assert second_sentence("Bread and butter are eaten in the morning.") == ""
 
 
 def test_a_clause_inside_the_main_clause_is_not_cut_off_at_its_comma() -> None:
