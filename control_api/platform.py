@@ -37,6 +37,8 @@ from graphs.template_registry import Templates, load_templates
 
 log = structlog.get_logger()
 POOL_SIZE = 12
+STALE_S = 45.0
+"""A dispatched run this old is rung for again; more than a worker's own `stale_s + pull_s`, which comes first."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
             await database.run("mark_sent", ids=ids)
 
         bus = Bus(redis, broker, sent=sent)
-        dispatcher = Dispatcher(database, bus, stale_s=30.0 * settings.time_scale)
+        dispatcher = Dispatcher(database, bus)
         await dispatcher.count_slots()
         control = ControlNodes(
             nodes,
@@ -118,7 +120,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
             dispatcher,
             wake=scheduler.wake,
             period_s=max(0.1, settings.time_scale),
-            stale_s=30.0 * settings.time_scale,
+            stale_s=STALE_S * settings.time_scale,
         )
         jobs = Jobs(database, bus, wake=scheduler.wake, cancel_control=control.cancel, redis=redis)
         hub = Hub(redis, database, snapshot=jobs.snapshot)

@@ -23,10 +23,9 @@ REFILL_PAUSE_S = 0.01
 class Dispatcher:
     """The window of each queue. Counts are a soft bound: they are corrected from the tables at every refill."""
 
-    def __init__(self, database: Database, bus: Bus, *, stale_s: float) -> None:
+    def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
-        self._stale_s = stale_s
         self._slots: Counter[str] = Counter()
         self._out: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, int] = defaultdict(int)

@@ -1,11 +1,11 @@
 """The node writes scripts with the real packaged model and facts."""
 
-import importlib
-import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from graphs.children import ProcessChildren
 from graphs.nodes.generate_script import GenerateScript, generate_script
 from graphs.registry import REGISTRY, NodeContext, NodeError
 from graphs.writing.sentences import count_words, split_sentences
@@ -13,19 +13,19 @@ from schemas.capability import Manifest
 from schemas.script import Script
 
 
-class Inline:
-    """Children that run the call in this process."""
+@pytest.fixture
+async def children() -> AsyncIterator[ProcessChildren]:
+    """The warm child process in which the product runs the model."""
+    running = ProcessChildren()
+    yield running
+    await running.stop()
 
-    async def call(self, target: str, argument: dict[str, Any], *, timeout_s: float) -> Any:
-        module, _, function = target.partition(":")
-        return json.loads(json.dumps(getattr(importlib.import_module(module), function)(argument)))
 
-
-def context(**request: Any) -> NodeContext:
+def context(children: Any = None, **request: Any) -> NodeContext:
     unused: Any = None
     return NodeContext(
         job_id="j", node_id="n", owner_id="o", attempt=1, request=request, manifest=Manifest(), profiles=unused,
-        outputs=unused, children=Inline(), progress=lambda *_, **__: None, log=lambda _: None,
+        outputs=unused, children=children, progress=lambda *_, **__: None, log=lambda _: None,
     )  # fmt: skip
 
 
@@ -37,8 +37,10 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("topic", ["black holes", "how volcanoes erupt", "the Eiffel Tower"])
-async def test_the_embedded_model_writes_a_sourced_script_of_twenty_seconds(topic: str) -> None:
-    ctx = context(goal=f"Generate a 20-second humorous explainer about {topic}.")
+async def test_the_embedded_model_writes_a_sourced_script_of_twenty_seconds(
+    topic: str, children: ProcessChildren
+) -> None:
+    ctx = context(children, goal=f"Generate a 20-second humorous explainer about {topic}.")
 
     outputs = await generate_script(ctx, GenerateScript(style="humorous"), {"topic": topic})
 
