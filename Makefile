@@ -55,7 +55,7 @@ unit: setup ## the fast tests
 check: setup ## format, lint, types, rules of the house
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --project pyproject.toml
 	$(if $(HOUSE_RULES),$(BIN)/python -m pytest -q $(HOUSE_RULES))
 
 format: setup ## format and fix what can be fixed

@@ -98,3 +98,15 @@ def test_a_key_phrase_skips_common_words() -> None:
     found = key_phrase(spoken("It is the quiet revolution of our time."))
     assert found is not None
     assert found[0] == "Quiet revolution"
+
+
+def test_a_joke_shows_the_topic_and_not_its_words() -> None:
+    fact = "A kite is a light frame covered with cloth that flies in the wind."
+    joke = "Bring your lawyer and a pencil."
+    said = [*fact.split(), *joke.split()]
+    words = [Word(text, 0.4 * number, 0.4 * number + 0.35) for number, text in enumerate(said)]
+    for facts, shown in (((), True), ((fact,), False)):
+        scenes = storyboard(words, duration_s=9.0, title="Kites", facts=facts)
+        names = {actor.sprite.name for scene in scenes for actor in scene.actors if scene.text == joke}
+        letters = {scene.lettering.text for scene in scenes if scene.text == joke and scene.lettering}
+        assert bool(names & {"pencil", "scales", "balance-scale"} or letters) is shown

@@ -65,6 +65,11 @@ def test_a_humorous_script_of_twenty_seconds_tells_three_facts_and_one_remark(to
     assert sum(line in script["narrative"] for line in LINKS[Style.HUMOROUS]) <= 1
 
 
+@pytest.mark.parametrize(("topic", "other"), [("bridges", "card game"), ("canals", "ear canal")])
+def test_a_compound_of_another_sense_is_not_a_fact_of_the_topic(topic: str, other: str) -> None:
+    assert other not in written(topic)["narrative"].lower()
+
+
 def test_the_same_brief_gives_the_same_script() -> None:
     assert written("lanterns") == written("lanterns")
 

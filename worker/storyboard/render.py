@@ -52,7 +52,8 @@ def frames(
         TaskError: an image cannot be read (`undecodable`).
     """
     words = speech.words or _evenly(script.narrative, duration_s)
-    scenes = storyboard(words, duration_s=duration_s, title=title, stage=script.stage, seed=seed)
+    facts = [source.sentence for source in script.sources]
+    scenes = storyboard(words, duration_s=duration_s, title=title, stage=script.stage, facts=facts, seed=seed)
     ctx.log("storyboard.planned", scenes=[_told(scene) for scene in scenes], images=len(images))
     finish = Finish.of(style, width=width, height=height, seed=seed)
     tone = title or script.title or script.narrative[:60]

@@ -71,13 +71,20 @@ class Scene:
 
 
 def storyboard(
-    words: Sequence[Word], *, duration_s: float, title: str = "", stage: str = "", seed: int = 0
+    words: Sequence[Word],
+    *,
+    duration_s: float,
+    title: str = "",
+    stage: str = "",
+    facts: Sequence[str] = (),
+    seed: int = 0,
 ) -> list[Scene]:
     """Return the scenes of a narration, without gaps from 0 to `duration_s`.
 
     Args:
         words: the narration with times, at least one word.
         title, stage: they help to find the topic.
+        facts: the sentences that state something; the rest (a joke, a farewell) shows the topic, not its words.
         seed: chooses among equally fitting pictures.
     """
     groups = grouped(words, duration_s=duration_s)
@@ -89,14 +96,16 @@ def storyboard(
     for number, group in enumerate(groups):
         end_s = starts[number + 1] if number + 1 < len(groups) else duration_s
         text = " ".join(word.text for word in group)
-        local = lexicon.topics_of(text)
-        actors = _actors(group, [*subjects, *local], chosen, starts[number], end_s)
+        tells = _tells(text, facts)
+        meant = text if tells else title
+        local = lexicon.topics_of(meant)
+        actors = _actors(group if tells else [], [*subjects, *local], chosen, starts[number], end_s)
         background = _background(
-            text, actors, subjects or local, chosen, choice, stage=stage, left=len(groups) - number
+            meant, actors, subjects or local, chosen, choice, stage=stage, left=len(groups) - number
         )
         actors = tuple(actor for actor in actors if (background, actor.sprite.name) not in SHOWN_TWICE)
         actors = actors or _defaults(subjects or local, background, chosen, starts[number])
-        letters = callout(group) or (None if actors else key_phrase(group, title=title))
+        letters = callout(group) or (None if actors else key_phrase(group, title=title)) if tells else None
         lettering = Lettering(letters[0], max(starts[number] + 0.3, letters[1])) if letters else None
         move = MOVES[(first_move + number) % len(MOVES)]
         chosen.append(Scene(starts[number], end_s, text, background, actors, lettering, move, choice.randrange(2**31)))
@@ -122,6 +131,12 @@ def grouped(words: Sequence[Word], *, duration_s: float) -> list[list[Word]]:
             return groups
         cut = _cut(groups[at])
         groups[at : at + 1] = [groups[at][:cut], groups[at][cut:]]
+
+
+def _tells(text: str, facts: Sequence[str]) -> bool:
+    """Tell whether a group says something of a sourced sentence; without sources every group does."""
+    said = text.casefold()
+    return not facts or any(said in fact.casefold() or fact.casefold() in said for fact in facts)
 
 
 def _sentences(words: Sequence[Word]) -> list[list[Word]]:

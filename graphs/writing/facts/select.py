@@ -225,7 +225,7 @@ class Library:
             forms = [
                 form
                 for form in spoken_forms(sentence)
-                if re.search(rf"\b{re.escape(topic.name)}(?:s|es)?\b", form, re.IGNORECASE)
+                if _speaks_of(topic.name, form)
                 and re.match(rf"(?:An?|The)? ?{re.escape(article.name)}", form, re.IGNORECASE)
                 and len(article.name) > 2
             ]
@@ -278,6 +278,18 @@ def _named(form: str, subject: str) -> str:
     if form.startswith("They ") and re.match(r"(?:An?|The) ", subject):
         subject = capitalised(plural(subject.split(" ", 1)[1]))
     return f"{subject} {form.split(' ', 1)[1]}"
+
+
+def _speaks_of(name: str, sentence: str) -> bool:
+    """Tell whether the sentence means the thing itself: `contract bridge` and `ear canal` are other things.
+
+    A word before the name must be a function word, or both be written large as in `Suez Canal`.
+    """
+    for match in re.finditer(rf"(?:([\w'-]+) )?\b({re.escape(name)}(?:s|es)?)\b", sentence, re.IGNORECASE):
+        before, itself = match.groups()
+        if before is None or before.lower() in STOPWORDS or (before[0].isupper() and itself[0].isupper()):
+            return True
+    return False
 
 
 def _named_things(lead: str) -> list[str]:
