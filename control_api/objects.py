@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import urllib3
 from minio import Minio
+from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 
 from schemas.errors import DependencyDown
@@ -54,6 +55,26 @@ class Objects:
                 bucket, key, expires=timedelta(seconds=LINK_S), response_headers=headers
             )
         )
+
+    async def keys(self, bucket: str, *, older_than: timedelta) -> list[str]:
+        """Return the keys of objects last written at least so long ago."""
+
+        def listed() -> list[str]:
+            before = datetime.now(UTC) - older_than
+            found = self._client.list_objects(bucket, recursive=True)
+            return [str(each.object_name) for each in found if each.last_modified and each.last_modified <= before]
+
+        return await self._call(listed)
+
+    async def delete(self, bucket: str, keys: list[str]) -> None:
+        """Delete objects; one that is gone already is no error."""
+
+        def deleted() -> None:
+            for _ in self._client.remove_objects(bucket, [DeleteObject(key) for key in keys]):
+                raise OSError("an object was not deleted")
+
+        if keys:
+            await self._call(deleted)
 
     async def ready(self) -> bool:
         """Return whether S3 answers."""

@@ -20,6 +20,7 @@ from control_api.jobs import Jobs
 from control_api.manifests import LiveManifest
 from control_api.metrics import Metrics
 from control_api.objects import Objects
+from control_api.reaper import reap_forever
 from control_api.settings import ApiSettings
 from control_api.statistics import Statistics
 from graphs.broker import DramatiqBroker
@@ -81,6 +82,13 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
         stack.push_async_callback(children.stop)
 
         database = Database(pool)
+        objects = Objects(
+            endpoint=settings.s3_endpoint,
+            public_endpoint=settings.s3_public_endpoint,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key.get_secret_value(),
+            secure=settings.s3_secure,
+        )
         packages = [name for name in settings.node_packages.split(",") if name]
         nodes = discover("graphs.nodes", *packages)
         manifest = LiveManifest(redis, database, nodes)
@@ -146,6 +154,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
                 "manifest": manifest.run(),
                 "hub": hub.run(),
                 "leases": renew(),
+                "reaper": reap_forever(objects, database),
             }.items()
         ]
         for task in tasks:
@@ -155,13 +164,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
         yield Platform(
             settings=settings,
             database=database,
-            objects=Objects(
-                endpoint=settings.s3_endpoint,
-                public_endpoint=settings.s3_public_endpoint,
-                access_key=settings.s3_access_key,
-                secret_key=settings.s3_secret_key.get_secret_value(),
-                secure=settings.s3_secure,
-            ),
+            objects=objects,
             redis=redis,
             manifest=manifest,
             templates=load_templates(settings.template_folder),

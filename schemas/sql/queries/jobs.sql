@@ -355,6 +355,9 @@ from artifact where job_id = :job_id order by created_at, name;
 select id, job_id, node_path, kind, role, name, media, size_bytes, sha256, object_key, registered, created_at
 from artifact where id = :id and owner_id = :owner_id;
 
+-- name: known_keys
+select object_key from artifact where object_key = any(:keys::text[]);
+
 -- name: find_artifacts
 select id, job_id, kind, name, media, size_bytes, sha256, object_key from artifact
 where id = any(:ids::uuid[]) and owner_id = :owner_id;
