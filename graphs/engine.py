@@ -7,6 +7,7 @@ Nothing waits here while a worker works, and any replica can advance any job (DE
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,8 +97,11 @@ class Engine:
             log.warning("job.lease_lost", job_id=job_id)
             self._checkpoints.hot.delete_thread(job_id)
             return await self._let_go(job_id, job)
-        except BaseException:
+        except BaseException as error:
             self._checkpoints.hot.delete_thread(job_id)
+            if isinstance(error, Exception):  # not advanced, so its wake-up stays: it is tried again within a second
+                with contextlib.suppress(ReelgraphError):
+                    await self._let_go(job_id, {**job, "wake": job["wake"] - 1})
             raise
         finally:
             self.live.discard(job_id)

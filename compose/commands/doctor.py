@@ -28,8 +28,8 @@ _MODULES = (
     "minio",
     "av",
     "cv2",
-    "onnxruntime",
-    "soundfile",
+    "ai_edge_litert",
+    "uharfbuzz",
     "xllamacpp",
 )
 

@@ -36,6 +36,12 @@ def until(find: Callable[[], T], *, within_s: float, what: str) -> T:
     return found
 
 
+def _lives(pid: int) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 class LiveStack:
     """One stack. `start` and `stop` it; `kill` one process of it by name."""
 
@@ -118,7 +124,8 @@ class LiveStack:
         return []
 
     def kill(self, name: str, *, signal_: signal.Signals = signal.SIGKILL) -> int:
-        """Signal one process by its name in `stack.json`; return its pid."""
+        """Signal one process by its name in `stack.json`, once it lives: it may still wait for its restart."""
+        until(lambda: _lives(self.pid(name)), within_s=40, what=f"{name} lives")
         pid = self.pid(name)
         os.kill(pid, signal_)
         return pid
