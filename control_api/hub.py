@@ -29,6 +29,8 @@ MAX_QUEUED_BYTES = 1024 * 1024
 PAGE = 500
 MAX_REPLAY = 5_000
 POLL_S = 5.0
+GAP_PATIENCE_S = 0.03  # two senders cross each other often; what was lost is rare and read from Postgres
+MAX_EARLY = 64
 _PREFIX_CHARS = len(EVENTS_PATTERN) - 1
 
 Snapshot = Callable[[str], Awaitable[dict[str, Any]]]
@@ -66,7 +68,9 @@ class _Topic:
     seq: int = -1
     """Last seq delivered; -1 until the first snapshot was read."""
     seen: int = -1
-    """Highest seq that came while nothing was delivered yet."""
+    """Highest seq known to exist."""
+    early: dict[int, str] = field(default_factory=dict)
+    """Messages that came before their predecessors."""
     clients: set[int] = field(default_factory=set)
     filling: bool = False
 
@@ -117,7 +121,8 @@ class Hub:
         else:
             client.sent[job_id] = after
         topic = self._topics[job_id]
-        topic.seq = max(topic.seq, topic.seen, snapshot["seq"])
+        topic.seq = topic.seen = max(topic.seq, topic.seen, snapshot["seq"])
+        topic.early.clear()
         for each in self._of(topic):  # the others too: what this snapshot knows may never have reached them
             if 0 <= each.sent.get(job_id, -1) < topic.seq:
                 each.lagging = True
@@ -143,13 +148,18 @@ class Hub:
             for client in self._of(topic):
                 if not client.lagging and not client.full and client.sent.get(job_id, -1) >= 0:
                     client.put(text)
-        elif topic.seq < 0:
-            topic.seen = max(topic.seen, seq)
-        elif seq == topic.seq + 1:
+            return
+        topic.seen = max(topic.seen, seq)
+        if topic.seq < 0 or seq <= topic.seq:
+            return
+        if seq == topic.seq + 1:
             self._deliver(topic, job_id, seq, text)
-        elif seq > topic.seq and not topic.filling:
-            topic.filling = True
-            self._start(self._fill(job_id))
+        elif len(topic.early) < MAX_EARLY:
+            topic.early[seq] = text
+        if topic.early:
+            self._deliver_early(topic, job_id)
+        if topic.seq < topic.seen:
+            self._fill_soon(topic, job_id)
 
     async def catch_up(self, client: Client) -> list[str]:
         """Return the next page for a client that fell behind; it stops lagging when there is none."""
@@ -160,9 +170,10 @@ class Hub:
             page = await self._page(job_id, sent)
             if page and job_id in client.sent:
                 client.sent[job_id] = page[-1][0]
-                topic.seq = max(topic.seq, page[-1][0])
                 return [text for _, text in page]
-        client.lagging = False
+        client.lagging = any(
+            0 <= sent < self._topics[job_id].seq for job_id, sent in client.sent.items() if job_id in self._topics
+        )
         return []
 
     async def run(self) -> None:
@@ -171,34 +182,44 @@ class Hub:
             group.create_task(self._listen())
             group.create_task(self._poll())
 
+    def _deliver_early(self, topic: _Topic, job_id: str) -> None:
+        topic.early = {seq: text for seq, text in topic.early.items() if seq > topic.seq}
+        while (text := topic.early.pop(topic.seq + 1, None)) is not None:
+            self._deliver(topic, job_id, topic.seq + 1, text)
+
     def _deliver(self, topic: _Topic, job_id: str, seq: int, text: str) -> None:
         topic.seq = seq
         for client in self._of(topic):
-            if client.lagging or client.sent.get(job_id) != seq - 1:
-                if client.sent.get(job_id, -1) >= 0:
-                    client.lagging = client.sent[job_id] < seq
-                    client.wanted.set()
+            sent = client.sent.get(job_id, -1)
+            if sent < 0 or sent >= seq:
                 continue
-            if client.full:
+            if client.lagging or client.full or sent != seq - 1:
                 client.lagging = True
+                client.wanted.set()
                 continue
             client.sent[job_id] = seq
             client.put(text)
 
-    async def _fill(self, job_id: str) -> None:
-        """Read the gap before a message that came too early, and deliver it."""
-        topic = self._topics.get(job_id)
-        while topic is not None:
-            try:
+    def _fill_soon(self, topic: _Topic, job_id: str) -> None:
+        if not topic.filling:
+            topic.filling = True
+            self._start(self._fill(topic, job_id))
+
+    async def _fill(self, topic: _Topic, job_id: str) -> None:
+        """Wait a moment for the messages before those that came too early, then read what is missing still."""
+        try:
+            await asyncio.sleep(GAP_PATIENCE_S)
+            while topic.clients and topic.seq < topic.seen:
                 page = await self._page(job_id, topic.seq)
-            except DependencyDown:
-                break
-            for seq, text in page:
-                if seq == topic.seq + 1:
-                    self._deliver(topic, job_id, seq, text)
-            if len(page) < PAGE:
-                break
-        if topic is not None:
+                for seq, text in page:
+                    if seq == topic.seq + 1:
+                        self._deliver(topic, job_id, seq, text)
+                self._deliver_early(topic, job_id)
+                if not page:
+                    break  # not to be seen yet: the next message or poll tries again
+        except DependencyDown:
+            pass
+        finally:
             topic.filling = False
 
     async def _page(self, job_id: str, after: int) -> list[tuple[int, str]]:
@@ -231,9 +252,9 @@ class Hub:
             try:
                 for row in await self._database.all("job_seqs", ids=ids):
                     topic = self._topics.get(str(row["id"]))
-                    if topic is not None and row["last_seq"] > topic.seq >= 0 and not topic.filling:
-                        topic.filling = True
-                        self._start(self._fill(str(row["id"])))
+                    if topic is not None and row["last_seq"] > topic.seq >= 0:
+                        topic.seen = max(topic.seen, row["last_seq"])
+                        self._fill_soon(topic, str(row["id"]))
                 self.stale = False
             except DependencyDown:
                 self.stale = True

@@ -121,7 +121,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
             queue_of=manifest.queue_of,
             started_slow=control.poke,
         )
-        scheduler = Scheduler(engine.advance, woken=dispatcher.ended)
+        scheduler = Scheduler(engine.advance, woken=dispatcher.look)
         sweeper = Sweeper(
             database,
             bus,

@@ -62,6 +62,14 @@ class Board:
         runs = self.runs.setdefault(run.node_id, [])
         runs[:] = [known for known in runs if known.node_path != run.node_path] + [run]
 
+    def settled(self) -> list[str]:
+        """Return the paths of the runs that can never change again."""
+        return [run.node_path for runs in self.runs.values() for run in runs if run.status is RunStatus.SUCCEEDED]
+
+    def queues(self, node_ids: list[str]) -> list[str]:
+        """Return the queue of every run of these nodes."""
+        return [run.queue for node_id in node_ids for run in self.runs.get(node_id, ())]
+
     def to_create(self, announced: dict[str, int], done: dict[str, int]) -> list[Work]:
         """Return the work of announced nodes that have no rows yet.
 

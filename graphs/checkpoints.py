@@ -40,7 +40,7 @@ class _Thread:
     epoch: int = -1
     stored: ChannelVersions = field(default_factory=dict)
     stored_at_s: float = 0.0
-    progress: Any = None
+    kept: Any = None
 
 
 class HotSaver(BaseCheckpointSaver[Any]):
@@ -129,14 +129,14 @@ class Checkpoints:
     async def open(self, job_id: str, *, epoch: int) -> Any:
         """Make the newest known checkpoint of the job hot; `epoch` is the lease just taken.
 
-        The one in memory is good only if nobody advanced the job since: then its epoch is one less, and the progress
-        that the last advance closed with is returned; else None, and the graph must be asked.
+        The one in memory is good only if nobody advanced the job since: then its epoch is one less, and what the last
+        advance closed with is returned; else None, and the graph and the ledger must be asked.
         """
         thread = self.hot.threads.get(job_id)
         if thread is not None and thread.epoch == epoch - 1:
             thread.epoch = epoch
             self.hot.threads.move_to_end(job_id)
-            return thread.progress
+            return thread.kept
         self.hot.delete_thread(job_id)
         found = await self._store.aget_tuple(_config(job_id)) if self._store and epoch > 1 else None
         if found is not None:
@@ -152,12 +152,12 @@ class Checkpoints:
             self.hot.threads.popitem(last=False)
         return None
 
-    async def close(self, job_id: str, *, epoch: int, ended: bool, progress: Any = None) -> None:
+    async def close(self, job_id: str, *, epoch: int, ended: bool, kept: Any = None) -> None:
         """End an advance: drop the checkpoints of an ended job, else write behind when one is due."""
         thread = self.hot.threads.get(job_id)
         if thread is None:
             return
-        thread.epoch, thread.progress = epoch, progress
+        thread.epoch, thread.kept = epoch, kept
         if ended:
             was_stored = bool(thread.stored)
             self.hot.delete_thread(job_id)

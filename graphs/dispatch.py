@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import structlog
 
@@ -29,26 +30,36 @@ class Dispatcher:
         self._slots: Counter[str] = Counter()
         self._out: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, int] = defaultdict(int)
+        self._late: Counter[str] = Counter()
         self._due = asyncio.Event()
 
     def reserve(self, queue: str) -> bool:
         """Return True when a new run of this queue may be dispatched in the statement that creates it."""
         if self._waiting[queue] or self._out[queue] >= self._slots[queue] * WINDOW_PER_SLOT:
             self._waiting[queue] += 1
+            self._late[queue] += 1
             return False
         self._out[queue] += 1
         return True
 
-    def ended(self) -> None:
-        """Say that some run left a queue, so that its window may have room."""
-        if any(self._waiting.values()) or any(self._out.values()):
+    def left(self, queues: Iterable[str]) -> None:
+        """Note that a run left each of these queues."""
+        for queue in queues:
+            self._out[queue] = max(0, self._out[queue] - 1)
+
+    def look(self) -> None:
+        """Say that a window may have room, or a run may wait for one."""
+        if any(self._waiting.values()):
             self._due.set()
 
     async def refill(self) -> None:
         """Count what is out, and ring for what waits while there is room."""
+        self._late.clear()
         loads = {row["queue"]: row for row in await self._database.all("queue_load")}
         self._out = defaultdict(int, {queue: row["dispatched"] for queue, row in loads.items()})
         self._waiting = defaultdict(int, {queue: row["ready"] for queue, row in loads.items()})
+        for queue, count in self._late.items():  # their rows were not there yet when we counted
+            self._waiting[queue] += count
         for queue, load in loads.items():
             room = self._slots[queue] * WINDOW_PER_SLOT - load["dispatched"]
             if load["ready"] and room > 0:
@@ -69,7 +80,7 @@ class Dispatcher:
             self._due.set()
 
     async def run(self) -> None:
-        """Refill whenever a run ended, at most every 10 ms."""
+        """Refill whenever a run ended or was created while others wait, at most every 10 ms."""
         while True:
             await self._due.wait()
             self._due.clear()

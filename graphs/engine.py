@@ -107,12 +107,11 @@ class Engine:
             self.live.discard(job_id)
 
     async def _step(self, job_id: str, job: dict[str, Any]) -> Verdict:
-        plan, graph = self._compile(job)
-        board = Board(plan)
-        for row in await self._database.all("load_runs", id=job_id):
+        plan, graph = await self._compile(job)
+        progress, board = await self._checkpoints.open(job_id, epoch=job["epoch"]) or (None, Board(plan))
+        for row in await self._database.all("load_runs", id=job_id, settled=board.settled()):
             board.record(_run(row))
-        advance = _Advance(job, job_id, plan, board, graph)
-        progress, due = await self._checkpoints.open(job_id, epoch=job["epoch"]), False
+        advance, due = _Advance(job, job_id, plan, board, graph), False
         if progress is None:
             progress, due = await read(graph, job_id)
         if progress is None:
@@ -128,8 +127,9 @@ class Engine:
                 if not ended:
                     verdict = board.verdict(progress["done"])
                     is_over = verdict.status in ENDED_JOBS
-                    await self._checkpoints.close(job_id, epoch=job["epoch"], ended=is_over, progress=progress)
+                    await self._checkpoints.close(job_id, epoch=job["epoch"], ended=is_over, kept=(progress, board))
                     return verdict
+                self._dispatcher.left(board.queues(ended))
                 progress = await write(graph, job_id, ended)
         except ReelgraphError as error:
             if error.status >= 500:
@@ -160,10 +160,11 @@ class Engine:
             if row.row["node_path"] in fresh:
                 advance.board.record(_run(row.row))
         if len(fresh) != len(created):  # a crash left rows behind: what they say counts, not what we just computed
-            for known in await self._database.all("load_runs", id=advance.job_id):
+            for known in await self._database.all("load_runs", id=advance.job_id, settled=[]):
                 advance.board.record(_run(known))
         if any(row.row["queue"] == CONTROL_QUEUE and not row.row["ended"] for row in created):
             self._started_slow()
+        self._dispatcher.look()  # now that rows which wait for room can be seen
 
     async def _row(self, advance: _Advance, work: Work) -> Created:
         job = advance.job
@@ -233,11 +234,12 @@ class Engine:
         )  # fmt: skip
         return answer is not None and bool(answer["again"])
 
-    def _compile(self, job: dict[str, Any]) -> tuple[Plan, Graph]:
+    async def _compile(self, job: dict[str, Any]) -> tuple[Plan, Graph]:
         digest = job["plan_digest"]
         known = self._compiled.get(digest)
         if known is None:
-            plan = Plan.model_validate(job["plan"])
+            document = await self._database.run("plan_of", id=job["id"])
+            plan = Plan.model_validate(document)
             known = self._compiled[digest] = (plan, compile_plan(plan, self._checkpoints.hot))
             if len(self._compiled) > MAX_COMPILED:
                 self._compiled.popitem(last=False)

@@ -42,7 +42,7 @@ update job set runner = :runner, epoch = epoch + 1,
     lease_until = now() + make_interval(secs => :lease_s)
 where id = :id and wake > woken and lease_until < now()
     and status in ('queued', 'planning', 'running', 'awaiting_approval', 'cancelling')
-returning id, owner_id, tenant_id, status, plan, plan_digest, epoch, wake, priority, failures, graph_version,
+returning id, owner_id, tenant_id, status, plan_digest, epoch, wake, priority, failures, graph_version,
     deadline_at < now() as overdue;
 
 -- name: renew_jobs
@@ -50,8 +50,13 @@ update job set lease_until = now() + make_interval(secs => :lease_s)
 where id = any(:ids::uuid[]) and runner = :runner and lease_until > '-infinity'
 returning id;
 
+-- name: plan_of$
+select plan from job where id = :id;
+
 -- name: load_runs
-select node_path, node_id, status, result, error, queue from node_run where job_id = :id order by node_path;
+-- All runs but those that the caller knows to have succeeded: they never change again.
+select node_path, node_id, status, result, error, queue from node_run
+where job_id = :id and node_path <> all(:settled::text[]) order by node_path;
 
 -- name: create_runs^
 -- Rows, outbox and events of newly ready nodes, in one statement, only while the lease is ours. Rows that exist
