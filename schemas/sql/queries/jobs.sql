@@ -117,7 +117,7 @@ from j;
 with j as (
     update job set status = coalesce(:status, status), error = coalesce(:error, case when :status::text is null
             or :status = 'cancelled' then error end), result = coalesce(:result, result), woken = :wake,
-        lease_until = now() - interval '1 millisecond',
+        lease_until = '-infinity',
         ended_at = case when :status in ('completed', 'failed', 'cancelled') then now() else ended_at end,
         last_seq = last_seq + jsonb_array_length(:events::jsonb)
     where id = :id and runner = :runner and epoch = :epoch
