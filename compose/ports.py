@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 LOOPBACK = "127.0.0.1"
 _LOWEST, _HIGHEST = (
@@ -24,12 +24,16 @@ def is_free(port: int) -> bool:
     return True
 
 
-def choose(names: list[str], *, remembered: Mapping[str, int]) -> dict[str, int]:
-    """Return a port for each name: the remembered one while it is free, else a new one."""
+def choose(names: list[str], *, remembered: Mapping[str, int], taken: Collection[int] = ()) -> dict[str, int]:
+    """Return a port for each name: the remembered one while it is free, else a new one.
+
+    Args:
+        taken: ports that were promised to others who do not listen yet.
+    """
     chosen: dict[str, int] = {}
     for name in names:
         port = remembered.get(name, 0)
-        while not (port and is_free(port)) or port in chosen.values():
+        while not (port and is_free(port)) or port in chosen.values() or port in taken:
             port = random.SystemRandom().randrange(_LOWEST, _HIGHEST)
         chosen[name] = port
     return chosen

@@ -82,6 +82,7 @@ class Services:
         data.mkdir(parents=True, exist_ok=True)
         settings = _settings(data / "services.json", must_be_free=must_be_free)
         port, secret = settings["ports"], settings["secrets"]
+        self.ports = frozenset(port.values())
         logs = data / "logs"
         self.postgres = Postgres(
             folder=data / "postgres", log=logs / "postgres.log", port=port["postgres"], password=secret["postgres"]

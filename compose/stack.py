@@ -102,7 +102,8 @@ class Stack:
     # --- start ---------------------------------------------------------------------------------------------------
 
     def _start(self, services: Services) -> None:
-        api_port = ports.choose(["api"], remembered={"api": remembered_api_port(self.data)})["api"]
+        remembered = {"api": remembered_api_port(self.data)}
+        api_port = ports.choose(["api"], remembered=remembered, taken=services.ports)["api"]
         me = ChildProcess.own_id()
         self._state = StackState(
             data=str(self.data),

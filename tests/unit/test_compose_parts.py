@@ -120,6 +120,8 @@ def test_ports_are_kept_while_free_and_never_given_twice() -> None:
     assert choose(["a", "b"], remembered=first) == {"a": first["a"], "b": first["b"]}
     twice = choose(["a", "b"], remembered={"a": first["a"], "b": first["a"]})
     assert twice["a"] != twice["b"]
+    promised = choose(["api"], remembered={"api": first["a"]}, taken=first.values())
+    assert promised["api"] not in first.values()
 
 
 def _started_at(pid: int) -> float:
