@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -61,6 +62,7 @@ class Platform:
     metrics: Metrics
     allowed_origins: frozenset[str]
     sockets: set[Any] = field(default_factory=set)
+    submitting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @asynccontextmanager
@@ -160,6 +162,8 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
         for task in tasks:
             task.add_done_callback(_report)
         stack.push_async_callback(_stop, tasks)
+        gc.collect()
+        gc.freeze()  # what was loaded so far stays: full collections would stall the event loop for 50 ms and more
         log.info("api.started", boot=boot, nodes=sorted(nodes.nodes))
         yield Platform(
             settings=settings,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 
 from control_api.body import CleanRoute
+from control_api.platform import Platform
 from control_api.requests import GenerateBody, JobBody, TrainBody
 from control_api.submission import Submission
 from schemas.planning import PlanRequest
 
 router = APIRouter(prefix="/api", tags=["submit"], route_class=CleanRoute)
+QUICK_S = 0.05
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
@@ -41,6 +44,16 @@ async def generate(body: GenerateBody, request: Request, key: Key = None) -> dic
 
 
 async def _submit(body: TrainBody | GenerateBody | JobBody, request: Request, key: str | None) -> dict[str, Any]:
-    submission = Submission(request.app.state.platform)
+    """Submit one after the other while that is quick: a burst of plans must not hold up the ticks to clients."""
+    platform: Platform = request.app.state.platform
+    async with platform.submitting:
+        task = asyncio.create_task(_accepted(Submission(platform), body, key))
+        await asyncio.wait({task}, timeout=QUICK_S)
+    return await task
+
+
+async def _accepted(
+    submission: Submission, body: TrainBody | GenerateBody | JobBody, key: str | None
+) -> dict[str, Any]:
     known = await submission.known(body, key=key)
     return known or await submission.submit(await submission.propose(body), key=key)
