@@ -32,7 +32,7 @@ from schemas.errors import ReelgraphError
 from schemas.plan import Plan
 from schemas.planning import PlanRequest
 
-WAYS = ("template", "auto")
+WAYS = ("template", "solver", "auto")
 
 
 @dataclass(frozen=True)

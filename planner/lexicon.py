@@ -26,8 +26,31 @@ MAKERS = {
     D.VOICE: ("train_voice",),
     D.AUDIO: ("synthesize_speech",),
     D.SCRIPT: ("script.generateScript",),
+    D.UPSCALED_VIDEO: ("upscale_video",),
+    D.LIPSYNCED_VIDEO: ("apply_lipsync",),
+    D.MEMORY: ("memory.store",),
+    D.PUBLICATION: ("artifacts.publishPublic",),
 }
 """Which fixed task yields a deliverable in the end; names what is missing in a refusal."""
+MAKERS_FROM = {(D.MODEL3D, "svg"): ("svg_to_3d",), (D.MODEL3D, None): ("image_to_3d",)}
+"""Where the way depends on what is to be used: `(deliverable, kind of the material)` -> tasks."""
+NAMED_BY_METHOD = frozenset({D.MATH_ANIMATION, D.SCENE_ANIMATION, D.SVG, D.MODEL3D, D.LORA, D.VOICE})
+"""What says how it is made is never made by another task."""
+FINISHER = "artifacts.registerOutputs"
+GATE, APPROVED = "gate.approve", {"script.generateScript": "script"}
+UPSCALER = "upscale_video"
+LOADED_PROFILE, CREATED_PROFILE = "profiles.loadExisting", "profiles.resolveOrCreate"
+PIPELINE_PORT, REFERENCE_PORT, PROFILE_PORT = "pipeline", "reference", "profile"
+TIMED = frozenset({"render_video", "script.generateScript"})
+SIZED = frozenset({"render_video", "upscale_video"})
+"""Tasks whose nodes say a duration or a size even when the goal does not."""
+VALUE_PORTS = {
+    **dict.fromkeys(("topic", "subject", "theme", "thema", "tema", "sujet"), "topic"),
+    **dict.fromkeys(("style", "tone", "look"), "style"),
+    **dict.fromkeys(("language", "target_language", "locale", "sprache", "idioma", "langue"), "language"),
+    "profile_id": "profile_id",
+}
+"""What an input of this name is filled with; any other value is filled with the goal itself."""
 
 _VIDEO = r"videos?|v[ií]deos?|vid[ée]os?|clips?|films?|movies?|pel[ií]culas?|reels?|tiktoks?|shorts?|trailers?|teasers?"
 _EXPLAINER = r"explainers?|erkl[äa]r(?:video|film)s?|explicativ[oa]s?|explicati(?:f|ve)s?"

@@ -15,7 +15,9 @@ from planner.mermaid import mermaid
 from planner.rules.references import check_inputs
 from planner.rules.view import Limits, did_you_mean, problem
 from planner.settle import Settled, renders, settle
+from planner.solver.strategy import from_solver
 from planner.strategy import Proposal, Situation, Strategy, built, from_templates, template_problems
+from planner.targets import settled_on, targets
 from planner.validator import validate
 from schemas.brief import Brief, Deliverable
 from schemas.capability import Manifest
@@ -25,7 +27,7 @@ from schemas.plan import MAX_NODES
 from schemas.planning import Constraints, PlanRequest, PlanResponse, Statistics
 from schemas.template import Template
 
-STRATEGIES: Mapping[str, Strategy] = {"template": from_templates}
+STRATEGIES: Mapping[str, Strategy] = {"template": from_templates, "solver": from_solver}
 """Mode -> strategy, in the order in which `auto` tries them."""
 
 
@@ -60,7 +62,7 @@ def plan(
     if request.capabilities_manifest is not None:
         manifest = read_manifest(request.capabilities_manifest)
     understood = read_brief(request)
-    brief, remarks = understood.brief, understood.diagnostics
+    brief, remarks = settled_on(understood.brief, manifest), understood.diagnostics
     problems = [*check_inputs(request.inputs), *_against(brief, remarks)]
     if problems:
         raise UnsatisfiableGoal(problems[0].message, diagnostics=[*problems, *remarks])
@@ -73,18 +75,24 @@ def plan(
         resolution=brief.resolution,
         renders=renders(brief.deliverables),
     )
-    situation = Situation(request, brief, settled, manifest, templates, statistics or {})
-    modes = list(strategies) if request.mode == "auto" else [request.mode]
-    refusals: list[Diagnostic] = []
-    reasons: list[str] = []
+    situation = Situation(request, brief, settled, manifest, templates, statistics or {}, targets(brief))
+    modes = _modes(request.mode, strategies)
+    refusal: UnsatisfiableGoal | None = None
     for mode in modes:
         try:
             proposal = strategies[mode](situation)
             return _proven(proposal, situation, mode=mode, remarks=(*remarks, *settled.diagnostics))
-        except UnsatisfiableGoal as refusal:
-            reasons.append(str(refusal))
-            refusals += refusal.body.diagnostics or []
-    raise UnsatisfiableGoal("; ".join(dict.fromkeys(reasons)), diagnostics=[*_unique(refusals), *remarks])
+        except UnsatisfiableGoal as error:
+            refusal = error  # the last strategy looks furthest: its reasons are those that count
+    assert refusal is not None
+    raise UnsatisfiableGoal(str(refusal), diagnostics=_unique([*(refusal.body.diagnostics or []), *remarks]))
+
+
+def _modes(mode: str, strategies: Mapping[str, Strategy]) -> list[str]:
+    """Return the strategies to try in turn: a model that fails leaves the goal to the solver."""
+    if mode == "auto":
+        return [name for name in strategies if name != "llm"]
+    return [mode, "solver"] if mode == "llm" and "solver" in strategies else [mode]
 
 
 def plan_from_template(
@@ -147,7 +155,7 @@ def plan_from_template(
 
 def _against(brief: Brief, remarks: tuple[Diagnostic, ...]) -> list[Diagnostic]:
     """Return why there is nothing to plan, if so."""
-    if brief.deliverables:
+    if brief.deliverables or brief.tasks:
         return []
     if not brief.goal and remarks:
         message = "the goal asks for nothing that can be made: all of it is aimed at the system"

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from planner import lexicon
 from planner.rules.view import pointer, problem
 from planner.settle import Settled
+from planner.targets import Target, makers
 from schemas.brief import Brief
 from schemas.builder import PlanBuilder, not_live
 from schemas.capability import Manifest
@@ -32,6 +32,7 @@ class Situation:
     manifest: Manifest
     templates: Mapping[str, Template]
     statistics: Statistics
+    targets: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ Strategy = Callable[[Situation], Proposal]
 def from_templates(situation: Situation) -> Proposal:
     """Propose the narrowest template that makes every wanted deliverable."""
     brief = situation.brief
+    if brief.tasks:
+        message = f"no template here uses {', '.join(brief.tasks)}"
+        raise UnsatisfiableGoal(message, diagnostics=[problem(Code.UNSATISFIABLE_GOAL, "/goal", message)])
     wanted = set(brief.deliverables)
     fitting = [item for item in situation.templates.values() if wanted <= item.makes]
     if not fitting:
@@ -105,11 +109,11 @@ def _nobody_makes(situation: Situation) -> UnsatisfiableGoal:
     problems: list[Diagnostic] = []
     made = {item for template in situation.templates.values() for item in template.makes}
     for wanted in situation.brief.deliverables:
-        makers = lexicon.MAKERS[wanted]
-        live = [task for task in makers if (found := advertised(situation.manifest, task)) and found.capability.enabled]
+        tasks = makers(wanted, situation.brief)
+        live = [task for task in tasks if (found := advertised(situation.manifest, task)) and found.capability.enabled]
         name = wanted.value.replace("_", " ")
         if not live:
-            problems += [not_live(task, situation.manifest) for task in makers]
+            problems += [not_live(task, situation.manifest) for task in tasks]
         elif wanted not in made:
             message = f"{live[0]} is available, but no template here makes this deliverable: {name}"
             problems.append(problem(Code.UNSATISFIABLE_GOAL, "/goal", message, got=wanted.value, allowed=sorted(made)))

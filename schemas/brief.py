@@ -22,6 +22,10 @@ class Deliverable(StrEnum):
     VOICE = "voice"
     AUDIO = "audio"
     SCRIPT = "script"
+    UPSCALED_VIDEO = "upscaled_video"
+    LIPSYNCED_VIDEO = "lipsynced_video"
+    MEMORY = "memory"  # a creation that is remembered
+    PUBLICATION = "publication"  # a video under a public link
 
     @property
     def kind(self) -> str:
@@ -30,7 +34,10 @@ class Deliverable(StrEnum):
 
 
 _SHOWN_AS_VIDEO = frozenset(
-    {Deliverable.VIDEO, Deliverable.TALKING_VIDEO, Deliverable.MATH_ANIMATION, Deliverable.SCENE_ANIMATION}
+    {
+        Deliverable.VIDEO, Deliverable.TALKING_VIDEO, Deliverable.MATH_ANIMATION, Deliverable.SCENE_ANIMATION,
+        Deliverable.UPSCALED_VIDEO, Deliverable.LIPSYNCED_VIDEO,
+    }
 )
 TRAINED = frozenset({Deliverable.LORA, Deliverable.VOICE})
 
@@ -44,6 +51,8 @@ class Brief(BaseModel):
     topic: str = Field(default="", description="What it is about: `black holes`.")
     deliverables: tuple[Deliverable, ...] = ()
     excluded: tuple[Deliverable, ...] = ()
+    is_guess: bool = Field(default=False, description="The goal names no deliverable; its kind was inferred.")
+    tasks: tuple[str, ...] = Field(default=(), description="The system's other tasks whose results the goal means.")
     duration_seconds: float | None = None
     resolution: str | None = Field(default=None, description="As `schemas/resolution.py` spells it.")
     style: str | None = None

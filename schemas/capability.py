@@ -43,6 +43,17 @@ class Resources(BaseModel):
     gpu: bool = False
     vram_gib: float = 0.0
     memory_gib: float = 0.5
+    disk_gib: float = 0.0
+
+
+class Machine(BaseModel):
+    """What one worker has for a task that it offers. A figure that it cannot tell is None."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    worker: str
+    vram_gib: float | None = Field(default=None, description="Of its largest GPU; 0 without one.")
+    disk_free_gib: float | None = Field(default=None, description="Where it keeps scratch files.")
 
 
 class Capability(BaseModel):
@@ -61,6 +72,7 @@ class Capability(BaseModel):
     resources: Resources = Resources()
     version: str = "1"
     workers: int = 0
+    machines: tuple[Machine, ...] = Field(default=(), description="The live workers that offer the task.")
     slow: bool = False
 
 

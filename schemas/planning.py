@@ -27,13 +27,15 @@ class UserContext(BaseModel):
 
 
 class Constraints(BaseModel):
-    """Upper limits. Duration and resolution are clamped to them; the time budget is kept or refused."""
+    """Upper limits. Duration and resolution are clamped to them; budgets of time and space are kept or refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_duration_seconds: float | None = Field(default=None, ge=1, allow_inf_nan=False)
     max_resolution: str | None = None
     max_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="Budget of running time.")
+    max_vram_gib: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="Of any one node.")
+    max_disk_gib: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="Scratch of any one node.")
 
     @field_validator("max_resolution")
     @classmethod
@@ -68,12 +70,24 @@ class PlanRequest(BaseModel):
 
 
 @dataclass(frozen=True)
+class SizedRuns:
+    """Seconds of the recorded runs whose params asked for one length and one picture size."""
+
+    duration_s: float | None
+    resolution: str | None
+    p50_s: float
+    p90_s: float
+    runs: int
+
+
+@dataclass(frozen=True)
 class RunStatistics:
-    """Seconds that recorded runs of a task (or `TASK/VARIANT`) took."""
+    """Seconds that recorded runs of a task (or `TASK/VARIANT`) took: all of them, and by what was asked for."""
 
     p50_s: float
     p90_s: float
     runs: int
+    sizes: tuple[SizedRuns, ...] = ()
 
 
 Statistics = Mapping[str, RunStatistics]
@@ -89,8 +103,21 @@ class NodeEstimate(BaseModel):
     p50_s: float
     p90_s: float
     vram_gib: float = 0.0
+    disk_gib: float = 0.0
     source: Literal["recorded", "default", "cached"]
     runs: int = Field(default=0, description="How many recorded runs stand behind the figures.")
+
+
+class Misfit(BaseModel):
+    """A worker that offers the task of a node and lacks what the node needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    node: str
+    worker: str
+    resource: Literal["vram", "disk"]
+    needed_gib: float
+    available_gib: float
 
 
 class Estimate(BaseModel):
@@ -103,10 +130,11 @@ class Estimate(BaseModel):
     work_p50_s: float = Field(description="Seconds of all nodes together.")
     work_p90_s: float
     vram_gib: float = Field(description="Of the hungriest node.")
+    disk_gib: float = Field(default=0.0, description="Scratch of the hungriest node.")
     critical_path: tuple[str, ...]
     nodes: tuple[NodeEstimate, ...]
     cached: tuple[str, ...] = ()
-    does_not_fit: tuple[str, ...] = ()
+    does_not_fit: tuple[Misfit, ...] = Field(default=(), description="For nodes that fit on no worker: what lacks.")
 
 
 class PlanResponse(BaseModel):

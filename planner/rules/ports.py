@@ -19,6 +19,8 @@ _JSON_TYPES: dict[type, str] = {
     list: "array",
     tuple: "array",
 }
+_ITEM = "item"
+"""The type of what a list port holds, which its contract does not tell."""
 
 
 def required_inputs_are_bound(view: View) -> Iterator[Diagnostic]:
@@ -211,13 +213,15 @@ def _gathered(view: View, binding: Binding) -> bool:
 
 
 def _item_or_list(type_: str | None, *, is_item: bool, gathered: bool) -> str | None:
-    """Return the type that arrives: an item of a fanned-out list is untyped, what a fan-out yields is a list."""
+    """Return the type that arrives: the item of a list port may be anything but a list, a fan-out yields a list."""
     if is_item:
-        return type_ if gathered else "object" if type_ == "array" else type_
+        return type_ if gathered else _ITEM if type_ == "array" else type_
     return "array" if gathered else type_
 
 
 def _types_agree(given: str | None, taken: str | None) -> bool:
+    if given == _ITEM:
+        return taken != "array"
     return given is None or taken is None or given == taken or (given == "integer" and taken == "number")
 
 

@@ -422,17 +422,26 @@ where owner_id = :owner_id and (:before_at::timestamptz is null or (created_at, 
 order by created_at desc, id desc limit :count;
 
 -- name: run_statistics
--- Seconds per task and variant over the newest 200 good runs of each task.
-select recent.task, coalesce(input #>> '{params,variant}', '') as variant, count(*)::int as n,
-    percentile_cont(0.5) within group (order by extract(epoch from ended_at - started_at)) as p50_s,
-    percentile_cont(0.9) within group (order by extract(epoch from ended_at - started_at)) as p90_s
-from (select distinct task from node_run) each
-cross join lateral (
-    select r.task, r.input, r.started_at, r.ended_at from node_run r
-    where r.task = each.task and r.status = 'succeeded' and r.started_at is not null
-    order by r.ended_at desc limit 200
-) recent
-group by 1, 2;
+-- Seconds per task and variant, and within that by length and picture size (`sized`), over the newest 200 good runs
+-- of each task. A run's clock starts with its last claim: attempts that failed, crashed or were cancelled do not count.
+with recent as (
+    select r.task, coalesce(r.input #>> '{params,variant}', '') as variant,
+        case when jsonb_typeof(r.input #> '{params,duration_seconds}') = 'number'
+            then (r.input #>> '{params,duration_seconds}')::float8 end as duration_s,
+        r.input #>> '{params,resolution}' as resolution,
+        extract(epoch from r.ended_at - r.started_at)::float8 as seconds
+    from (select distinct task from node_run) each
+    cross join lateral (
+        select task, input, started_at, ended_at from node_run
+        where task = each.task and status = 'succeeded' and started_at is not null
+        order by ended_at desc limit 200
+    ) r
+)
+select task, variant, duration_s, resolution, grouping(duration_s) = 0 as sized, count(*)::int as n,
+    percentile_cont(0.5) within group (order by seconds) as p50_s,
+    percentile_cont(0.9) within group (order by seconds) as p90_s
+from recent
+group by grouping sets ((task, variant), (task, variant, duration_s, resolution));
 
 -- name: jobs_by_status
 select status, count(*) from job where created_at > now() - interval '30 days' group by status;

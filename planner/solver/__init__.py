@@ -1,0 +1,1 @@
+"""The solver: backward chaining over port types from what is wanted to what is at hand."""
