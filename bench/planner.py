@@ -147,7 +147,7 @@ def main() -> None:
     for way in ways:
         failed = [item for item in results[way] if item.faults or item.invalid]
         for item in failed[: given.show]:
-            console.print(f"[bold]{way} {item.case.id}[/] {item.case.goal[:160]!r}", markup=True)
+            console.print(f"{way} {item.case.id} {item.case.goal[:160]!r}", markup=False)
             console.print("   ", *item.faults, *item.invalid, sep="\n    ", markup=False)
 
 

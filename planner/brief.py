@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from planner import lexicon
+from planner import lexicon, wish_words
 from planner.clauses import judge
 from planner.durations import Reading, read_duration, read_resolution
 from planner.topic import read_topic
-from schemas.brief import Brief, Deliverable
+from schemas.brief import TRAINED, Brief, Deliverable
 from schemas.diagnostics import Code, Diagnostic, Severity
 from schemas.planning import PlanRequest
 
@@ -46,7 +46,9 @@ def read_brief(request: PlanRequest) -> Understood:
     duration, resolution = read_duration(goal), read_resolution(goal)
     styles, style_spans = _styles(goal)
     language, language_spans = _language(goal, request.user_context.language)
-    excluded, deliverables = _deliverables(goal, images=images, audio=audio)
+    wishes = _wishes(
+        goal, images=bool(images), audio=bool(audio), svg=bool(svg), video="video" in others, timed=duration is not None
+    )
     spans = [(item.start, item.end) for item in (duration, resolution) if item is not None]
     topic = read_topic(goal, spans=[*spans, *style_spans, *language_spans]) if _means_something(goal) else ""
     if request.user_context.style and request.user_context.style.strip().lower() not in styles:
@@ -54,16 +56,17 @@ def read_brief(request: PlanRequest) -> Understood:
     brief = Brief(
         goal=goal,
         topic=topic,
-        deliverables=deliverables if _means_something(goal) else (),
-        excluded=excluded,
+        deliverables=wishes.wanted if _means_something(goal) else (),
+        excluded=wishes.excluded,
+        is_guess=wishes.is_guess,
         duration_seconds=_value(duration),
         resolution=str(resolution.value) if resolution is not None else None,
         style=", ".join(styles) or None,
         language=language,
-        variant=lexicon.PORTRAIT if Deliverable.TALKING_VIDEO in deliverables else None,
+        variant=lexicon.PORTRAIT if Deliverable.TALKING_VIDEO in wishes.wanted else None,
         profile_id=request.user_context.profile_id,
-        approve=bool(_found(lexicon.APPROVAL, goal)),
-        recalls=bool(_found(lexicon.RECALL, goal)),
+        approve=bool(_found(wish_words.APPROVAL, goal)),
+        recalls=bool(_found(wish_words.RECALL, goal)),
         images=images,
         audio=audio,
         svg=svg,
@@ -86,42 +89,88 @@ def _at_hand(inputs: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...
     return texts(inputs.get("images")), texts(inputs.get("audio")), svg[0] if svg else None, others
 
 
-def _deliverables(
-    goal: str, *, images: tuple[str, ...], audio: tuple[str, ...]
-) -> tuple[tuple[Deliverable, ...], tuple[Deliverable, ...]]:
-    """Return what the goal excludes and what it wants; a goal that names nothing is told as a video or drawn."""
-    excluded = tuple(dict.fromkeys(item for match in _all(lexicon.EXCLUDED, goal) for item in _named(match["what"])))
-    text = _blank(rf"(?:{lexicon.APPROVAL})" + r"(?:\s+(?:the|this|its)?\s*\w+)?", goal)
-    text = _blank(lexicon.TRAIN_IDIOMS, _blank(lexicon.EXCLUDED, text))
+@dataclass(frozen=True)
+class _Wishes:
+    wanted: tuple[Deliverable, ...]
+    excluded: tuple[Deliverable, ...]
+    is_guess: bool = False
+
+
+def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, video: bool, timed: bool) -> _Wishes:
+    """Return what the goal wants and excludes; what names nothing is told as a video, drawn, or nothing to make."""
+    excluded = tuple(dict.fromkeys(item for match in _all(wish_words.EXCLUDED, goal) for item in _named(match["what"])))
+    text = _blank(rf"(?:{wish_words.APPROVAL})" + r"(?:\s+(?:the|this|its)?\s*\w+)?", goal)
+    text = _blank(wish_words.TRAIN_IDIOMS, _blank(wish_words.EXCLUDED, text))
     # The wish stands before its subject: in "a video about photos", photos are no deliverable.
     wish = _before_subject(text)
-    wanted = _named(_blank(lexicon.MATERIAL, wish), training=wish)
-    if _found(lexicon.TRAIN, wish) and not {Deliverable.LORA, Deliverable.VOICE} & set(wanted):
+    bare = _blank(wish_words.MATERIAL, wish)
+    wanted = _named(_blank(wish_words.PURPOSE, bare), training=wish) or _named(bare, training=wish)
+    for item, pattern in _brought(images=images, video=video):
+        wanted = [each for each in wanted if each is not item or item in _named(_blank(pattern, bare))]
+    if only := _only(goal):
+        wanted = [only]
+    if _found(wish_words.TRAIN, wish) and not {Deliverable.LORA, Deliverable.VOICE} & set(wanted):
         wanted += [Deliverable.LORA] if images or not audio else []
         wanted += [Deliverable.VOICE] if audio else []
-    if _found(lexicon.ONLY + r"\s+(?:\w+\s+){0,2}?" + lexicon.TRAIN, wish):
+    only_training = _found(wish_words.ONLY + r"\s+(?:\w+\s+){0,2}?" + wish_words.TRAIN, wish)
+    if only_training:
         wanted = [item for item in wanted if item in {Deliverable.LORA, Deliverable.VOICE}]
     wanted = [item for item in wanted if item not in excluded and not (item.kind == "video" and _no_video(excluded))]
-    if not wanted and not excluded and _means_something(goal):
-        wanted = [_unnamed(goal)]
-    return excluded, tuple(wanted)
+    if wanted and not set(wanted) - TRAINED and timed and not only_training and not _no_video(excluded):
+        wanted.append(Deliverable.VIDEO)  # what has a length is no training
+    wanted = _without_material(wanted, images=images, svg=svg, video=video)
+    if wanted or excluded or not _means_something(goal):
+        return _Wishes(tuple(wanted), excluded)
+    guess = _unnamed(goal)
+    return _Wishes((guess,) if guess else (), excluded, is_guess=True)
+
+
+def _brought(*, images: bool, video: bool) -> Iterator[tuple[Deliverable, str]]:
+    """Yield what the caller brought along, with the words for it."""
+    if images:
+        yield Deliverable.IMAGE, wish_words.BROUGHT_IMAGE
+    if video:
+        yield Deliverable.VIDEO, wish_words.BROUGHT_VIDEO
+
+
+def _only(goal: str) -> Deliverable | None:
+    match = _found(wish_words.ONLY_THIS, goal)
+    word = (match["what"] or match["what2"] or match["what3"] or "").lower() if match else ""
+    return next((item for stem, item in wish_words.ONLY_MEANS.items() if word.startswith(stem)), None)
+
+
+def _without_material(wanted: list[Deliverable], *, images: bool, svg: bool, video: bool) -> list[Deliverable]:
+    """Leave out what the caller brought along to have something else made of it."""
+    made_of = {
+        Deliverable.IMAGE: images and {Deliverable.MODEL3D, Deliverable.SCENE_ANIMATION, Deliverable.TALKING_VIDEO},
+        Deliverable.SVG: svg and {Deliverable.MODEL3D, Deliverable.SCENE_ANIMATION},
+        Deliverable.VIDEO: video and {Deliverable.UPSCALED_VIDEO, Deliverable.LIPSYNCED_VIDEO},
+    }
+    left = [item for item in wanted if not (made_of.get(item) and made_of[item] & set(wanted))]  # type: ignore[operator]
+    if Deliverable.SCENE_ANIMATION in left and Deliverable.MODEL3D in left and not (Deliverable.SVG in left or svg):
+        left.remove(Deliverable.MODEL3D)  # "in 3D" of an animation
+    return left
 
 
 def _no_video(excluded: tuple[Deliverable, ...]) -> bool:
     return Deliverable.VIDEO in excluded
 
 
-def _unnamed(goal: str) -> Deliverable:
-    if _found(lexicon.DRAWN, goal):
+def _unnamed(goal: str) -> Deliverable | None:
+    if _found(wish_words.DRAWN, goal):
         return Deliverable.IMAGE
-    made = _found(lexicon.MADE, goal) or _found(lexicon.THING, goal)
-    return Deliverable.IMAGE if made and not _found(lexicon.TOLD, goal) else Deliverable.VIDEO
+    if _found(wish_words.OTHER_DEEDS, goal):
+        return None
+    made = _found(wish_words.MADE, goal) or _found(wish_words.THING, goal)
+    if _found(wish_words.NOT_MEDIA, _before_subject(goal)):
+        return None
+    return Deliverable.IMAGE if made and not _found(wish_words.TOLD, goal) else Deliverable.VIDEO
 
 
 def _named(text: str, *, training: str | None = None) -> list[Deliverable]:
     """Return the deliverables that the text names, in the lexicon's order; a word counts for one of them only."""
     found: list[Deliverable] = []
-    for deliverable, pattern in lexicon.DELIVERABLES:
+    for deliverable, pattern in wish_words.DELIVERABLES:
         searched = training if training is not None and deliverable in {Deliverable.LORA, Deliverable.VOICE} else text
         if not _found(pattern, searched):
             continue
@@ -132,6 +181,8 @@ def _named(text: str, *, training: str | None = None) -> list[Deliverable]:
                 r"\b[\w-]*(?:video|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b(?! (?:and|und|y|et) )",
                 text,
             )
+        if deliverable is Deliverable.SVG:  # "an icon as SVG" is one wish, too
+            text = _blank(wish_words.DRAWING, text)
     training_only = {Deliverable.LORA, Deliverable.VOICE} & set(found)
     if training_only:  # the photos one trains on are not wanted back
         found = [item for item in found if item is not Deliverable.IMAGE]
@@ -139,13 +190,15 @@ def _named(text: str, *, training: str | None = None) -> list[Deliverable]:
 
 
 _SUBJECT = (
-    r"\b(?:about|explaining|on the topic of|that (?:explains|tells|shows|describes)|über|zum thema|sobre|acerca de|"
+    r"\b(?:about|on (?!(?:my|these|this|our|those|it|an?|the (?:attached|uploaded))\b)|explaining|on the topic of|that (?:explains|tells|shows|describes)|über|zum thema|sobre|acerca de|"
     r"au sujet de|à propos de|sur)\b"
 )
 _NEXT_WISH = (
-    r"(?:\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|"
-    r"[.;])\s*(?:then\s+)?(?:also\s+)?(?:(?:an?|the|eine?|una?|une?)\s+\S+|make|create|generate|"
-    r"render|train|draw|save|save|use|keep|let|it)\b"
+    r"(?:\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|\bluego\b|\bdespu[ée]s\b|"
+    r"\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:then\s+|dazu\s+|puis\s+)?(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?"
+    r"(?:(?:an?|one|two|some|the|ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
+    r"render|train|draw|save|use|keep|let|it|crea|cr[ée]e|fais|haz|mach|erstelle|"
+    r"zeichne|upscale|publish|remember)\b"
 )
 
 

@@ -46,8 +46,9 @@ _CONFIDENTIAL = (
     r"(?:secrets?|passwords?|credentials?|(?:api|access|secret|ssh|private|aws|"
     r"encryption)[\s_-]?(?:keys?|tokens?)|tokens?|"
     r"env(?:ironment)?(?:[\s_-]?(?:vars?|variables?|file))|\.env\b|system[\s-]prompts?|(?:your|"
-    r"the|hidden|initial|internal)\s+"
-    r"(?:\w+\s+)?(?:prompt|instructions|rules|configuration|config|settings)|/etc/\S+|"
+    r"hidden|initial|internal)\s+"
+    r"(?:\w+\s+)?(?:prompt|instructions|rules|configuration|config|settings)|the (?:system |hidden |internal )?"
+    r"(?:prompt|instructions|configuration|config)\b|/etc/\S+|"
     r"~?/?\.ssh\S*|id_rsa|connection strings?|"
     r"(?:user|customer|personal|private|other users'?)\s+(?:data|details|information|emails|videos|files|uploads))"
 )
@@ -71,7 +72,7 @@ _DIRECTED = tuple(
         r"(?:ignore[zr]?|oublie[zr]?)\s+(?:\w+\s+){0,4}?(?:instructions|consignes|règles|tout)\b",
         (
             r"(?:you are now|from now on,? you|act as (?:an? )?(?:root|admin|unrestricted|dan|system|"
-            r"developer|shell|linux)|pretend "
+            r"developer|shell|linux)|you have no (?:more )?(?:restrictions|rules|limits)|pretend "
             r"(?:that )?(?:you|to be) (?:\w+\s+){0,3}(?:no |un|admin|root)|enter (?:developer|debug|god|"
             r"admin|dan) mode|(?:enable|"
             r"switch to|activate) (?:developer|debug|god|admin|dan|jailbreak) mode|"
@@ -97,23 +98,23 @@ _DIRECTED = tuple(
             r"insert\s+into\s+\w+|update\s+\w+\s+set\b"
         ),
         (
-            r"(?:lösche?|zerstöre|überschreibe)\s+(?:alle|meine|die|den|das|deine|"
+            r"(?:lösche?|zerstöre|überschreibe)\s+(?:\w+\s+)?(?:alle|meine|die|den|das|deine|"
             r"sämtliche)\s+(?:\w+\s+)?(?:dateien|daten\w*|"
-            r"tabellen|profile|jobs|videos|festplatte|backups?)\b"
+            r"tabellen|profile|jobs|videos|festplatte|backups?|benutzer\w*|nutzer\w*)\b"
         ),
         (
-            r"(?:borra|elimina|destruye)\s+(?:todos?|todas?|los|las|mis|la|"
+            r"(?:borra|elimina|destruye)\s+(?:\w+\s+)?(?:todos?|todas?|los|las|mis|la|"
             r"el)\s+(?:\w+\s+){0,2}?(?:archivos|datos|ficheros|base\w*|"
             r"tablas|perfiles|vídeos|videos|usuarios)\b"
         ),
         (
-            r"(?:supprime[zr]?|efface[zr]?|détrui[st]\w*)\s+(?:tou[st]\w*|mes|les|la|"
+            r"(?:supprime[zr]?|efface[zr]?|détrui[st]\w*)\s+(?:\w+\s+)?(?:tou[st]\w*|mes|les|la|"
             r"le)\s+(?:\w+\s+){0,2}?(?:fichiers|données|bases?|"
             r"tables|profils|vidéos|utilisateurs)\b"
         ),
         (
-            r"shut\s*down\s+(?:the|all|every|this|your)\b|kill\s+(?:the|all|every)\s+(?:process|worker|"
-            r"server|job|container)\w*"
+            r"shut\s*down\s+(?:the|all|every|this|your)\b|kill\s+(?:the|all|every)\s+(?:\w+\s+)?(?:process|worker|"
+            r"server|job|task|container)\w*"
         ),
         # Against secrets.
         (
@@ -129,6 +130,10 @@ _DIRECTED = tuple(
             r"s3://|\S+@\S+\.\w+|\S+\.(?:com|net|org|io|ru|xyz|example)\b|my server|an? external|webhook|attacker)"
         ),
         # Code and tools.
+        (
+            r"(?:call|invoke|run|execute|use|add|insert|trigger|include|append|rufe?|llama|appelle)\s+(?:\S+\s+){0,3}?[`'\"]?"
+            r"\w*(?:delete|drop|wipe|erase|purge|destroy|exfil|leak|dump|steal|kill|shutdown|format)\w*_\w+"
+        ),
         (
             r"(?:run|execute|eval|exec|invoke|call|spawn|launch|start|add|insert|use|inject|trigger|"
             r"führe|ejecuta|exécute)\s+(?:the\s+|an?\s+|this\s+|following\s+|any\s+|"
@@ -162,6 +167,7 @@ _ANYWHERE = tuple(
         (
             r"<\s*script\b|javascript:|onerror\s*=|\$\([^)]*\)|`[^`]*\b(?:rm|curl|wget|cat)\b[^`]*`|"
             r"\{\{.*\}\}|\$\{[^}]*\}|<\|[^|]*\|>"
+            r"|\[\s*(?:system|admin|developer|assistant|instructions?)\b[^\]]*\]"
             r"|\[/?INST\]|<</?SYS>>|###\s*(?:system|instruction)"
         ),
         (
@@ -178,6 +184,9 @@ _TOLD_OF = re.compile(
 )
 
 
+_CLOSING_TAG = re.compile(r"\[/[^\]\n]{1,40}\]|</[^>\n]{1,40}>")
+
+
 @dataclass(frozen=True)
 class Judged:
     """A goal in two parts: what may be planned, and the clauses that may not."""
@@ -190,7 +199,7 @@ def judge(goal: str) -> Judged:
     """Split a goal into its legitimate text and its hostile clauses."""
     kept: list[str] = []
     hostile: list[str] = []
-    for sentence in _SENTENCE.split(goal):
+    for sentence in _SENTENCE.split(_CLOSING_TAG.sub("\n", goal)):
         remaining: list[str] = []
         for joint, clause in _clauses(sentence):
             if _is_hostile(clause):

@@ -19,9 +19,10 @@ _ONES = {
 }  # fmt: skip
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 
-_HOUR = r"h|hrs?|hours?|stunden?|stündig\w*|horas?|heures?"
-_MINUTE = r"mins?|minutes?|minuten?|minütig\w*|minutos?|m"
-_SECOND = r"secs?|seconds?|sekunden?|sekündig\w*|segundos?|secondes?|s"
+_HOUR = r"(?<=\d)h|(?<=\d\s)h|hrs?|hours?|stunden?|stündig\w*|horas?|heures?"
+_MINUTE = r"mins?|minutes?|minuten?|minütig\w*|minutos?|(?<=\d)m|(?<=\d\s)m"
+_SECOND = r"secs?|seconds?|sekunden?|sekündig\w*|segundos?|secondes?|(?<=\d)s|(?<=\d\s)s"
+_LETTERS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # as in `20 s`; never behind a word: "einem" is no minute
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _TENS_WORD = "|".join(_TENS)
 _ONES_WORD = "|".join(sorted((word.replace(" ", r"\s") for word in _ONES), key=len, reverse=True))
@@ -144,6 +145,8 @@ def _amount(text: str) -> float:
 
 
 def _unit_s(text: str) -> float:
+    if text.lower() in _LETTERS:
+        return _LETTERS[text.lower()]
     for pattern, seconds in ((_SECOND, 1.0), (_MINUTE, 60.0)):
         if re.fullmatch(pattern, text, re.IGNORECASE):
             return seconds

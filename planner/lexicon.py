@@ -1,6 +1,7 @@
-"""The words the planner knows: deliverables, styles, languages and task facts. Data only.
+"""What the planner knows by name: facts about the fixed tasks, styles, languages. Data only.
 
-Patterns are matched case-insensitively in English, German, Spanish and French.
+Patterns are matched case-insensitively in English, German, Spanish and French; those of wishes are in
+`planner/wish_words.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ SCENES, PORTRAIT = "svd", "sadtalker"
 DEFAULT_DURATION_S, DEFAULT_RESOLUTION = 20.0, "720p"
 MIN_DURATION_S, MAX_DURATION_S = 1.0, 600.0
 
-MAKERS = {
+MAKERS: dict[D, tuple[str, ...]] = {
     D.VIDEO: ("render_video",),
     D.TALKING_VIDEO: ("render_video",),
     D.MATH_ANIMATION: ("render_manim",),
@@ -32,7 +33,7 @@ MAKERS = {
     D.PUBLICATION: ("artifacts.publishPublic",),
 }
 """Which fixed task yields a deliverable in the end; names what is missing in a refusal."""
-MAKERS_FROM = {(D.MODEL3D, "svg"): ("svg_to_3d",), (D.MODEL3D, None): ("image_to_3d",)}
+MAKERS_FROM: dict[tuple[D, str | None], tuple[str, ...]] = {(D.MODEL3D, "svg"): ("svg_to_3d",), (D.MODEL3D, None): ("image_to_3d",)}
 """Where the way depends on what is to be used: `(deliverable, kind of the material)` -> tasks."""
 NAMED_BY_METHOD = frozenset({D.MATH_ANIMATION, D.SCENE_ANIMATION, D.SVG, D.MODEL3D, D.LORA, D.VOICE})
 """What says how it is made is never made by another task."""
@@ -51,152 +52,6 @@ VALUE_PORTS = {
     "profile_id": "profile_id",
 }
 """What an input of this name is filled with; any other value is filled with the goal itself."""
-
-_VIDEO = r"videos?|v[ií]deos?|vid[ée]os?|clips?|films?|movies?|pel[ií]culas?|reels?|tiktoks?|shorts?|trailers?|teasers?"
-_EXPLAINER = r"explainers?|erkl[äa]r(?:video|film)s?|explicativ[oa]s?|explicati(?:f|ve)s?"
-# Method words first: what a method names is never replaced by another task.
-DELIVERABLES: tuple[tuple[D, str], ...] = (
-    (
-        D.MATH_ANIMATION,
-        (
-            r"\bmanim\b|\b(?:math(?:s|ematical|ematics)?|proof|theorem|mathematische?)[\s-]+(?:\w+[\s-]+)?"
-            r"(?:animations?|visuali[sz]ations?|animationen)\b|\b(?:animate|"
-            r"visuali[sz]e)\b[^.]*\b(?:proof|theorem|equation|"
-            r"formula|integral|derivative)\b|\banimations?\b[^.]*\b(?:proof|theorem|equation|formula)\b"
-        ),
-    ),
-    (
-        D.SCENE_ANIMATION,
-        (
-            r"\b3-?d[\s-]+(?:scene[\s-]+)?(?:animations?|animaci[óo]n|videos?|films?|flythrough|walkthrough)"
-            r"|\banimated 3-?d\b|\b3-?d[\s-]+animated\b|\banimat\w+ (?:an? |the |this |my )?(?:svg|logo)\b"
-        ),
-    ),
-    (
-        D.MODEL3D,
-        (
-            r"\b3-?d[\s-]+(?:\w+[\s-]+)?(?:models?|objects?|mesh(?:es)?|assets?|modelle?|modelos?|mod[èe]les?|prints?)"
-            r"\b|\bmod[èe]les? 3-?d\b|\bmodelos? 3-?d\b|\b(?:glb|gltf|stl)\b(?: file)?|\b3-?d-modelle?\b"
-            r"|\b(?:in|into|as|to|en) 3-?d\b"
-        ),
-    ),
-    (
-        D.TALKING_VIDEO,
-        (
-            r"\btalking[\s-]+(?:portraits?|heads?|avatars?|faces?|photos?|pictures?|videos?|person)\b"
-            r"|\b(?:portraits?|photos?|pictures?|faces?|avatars?|selfies?|"
-            r"images?)\b[^.,]{0,30}\b(?:speaks?|speaking|talks?|"
-            r"talking|says?|reads?|tells?|presents?|explains?)\b|\b(?:speaking|"
-            r"sprechende[rsn]?)[\s-]+(?:portraits?|avatars?|"
-            r"heads?|bild\w*|foto\w*|gesicht\w*)\b|\bavatars?\b|\bsadtalker\b|\blip[\s-]?sync\w*|"
-            r"\b(?:retrato|avatar|foto)s? "
-            r"(?:que habla|parlante|hablante)\b|\b(?:portrait|avatar|photo)s? (?:qui parle|parlante?)\b"
-            r"|\bpresenter (?:video|speaks|talks)\b"
-        ),
-    ),
-    (
-        D.SVG,
-        (
-            r"\bsvgs?\b|\bvector[\s-]+(?:graphics?|drawings?|images?|illustrations?|logos?|icons?)\b|\bvektorgrafik\w*"
-            r"|\bgr[áa]fico vectorial\b|\bdessin vectoriel\b"
-        ),
-    ),
-    (D.VIDEO, rf"\b(?:{_VIDEO})\b|\b(?:{_EXPLAINER})\b|\b(?:\w+)?(?:video|film)s?\b|\bslideshows?\b|\bbroadcast\b"),
-    (
-        D.LORA,
-        (
-            r"\blora\b|\b(?:train|fine-?tune|trainiere?|entrena|entra[îi]ne)\b[^.]*\b(?:photos?|pictures?|images?|face|"
-            r"look|likeness|style|bilder\w*|fotos?|im[áa]genes|cara|visage|selfies?)\b"
-        ),
-    ),
-    (
-        D.VOICE,
-        (
-            r"\b(?:train|clone|fine-?tune|trainiere?|klone?|entrena|clona|entra[îi]ne)\b[^.]*\b(?:voice|"
-            r"stimme|voz|voix|"
-            r"recordings?)\b|\bvoice[\s-]+(?:clone|cloning|training|model)\b"
-        ),
-    ),
-    (
-        D.IMAGE,
-        (
-            r"\b(?:images?|pictures?|photos?|photographs?|illustrations?|paintings?|posters?|wallpapers?|drawings?|"
-            r"sketch(?:es)?|artworks?|logos?|icons?|bild(?:er)?|zeichnung(?:en)?|im[áa]gen(?:es)?|"
-            r"dibujos?|dessins?|cartoons?|"
-            r"infographics?|thumbnails?|foto)\b"
-        ),
-    ),
-    (
-        D.AUDIO,
-        (
-            r"\b(?:narration|voice-?over|audio(?:book)?|podcasts?|speech|spoken (?:text|version)|"
-            r"audiodatei|locuci[óo]n)"
-            r"\b(?! lessons)"
-        ),
-    ),
-    (D.SCRIPT, r"\b(?:scripts?|screenplays?|drehbuch|gui[óo]n|sc[ée]nario)\b"),
-)
-
-MATERIAL = (
-    r"\b(?:from|using|with|of|use|out of|based on|on|aus|mit|von|con|de|avec|"
-    r"[àa] partir de)\s+(?:these|this|my|the|our|"
-    r"those|meine[nrms]?|diesen?|mis?|mes|mon|ces|estas?|attached|uploaded|"
-    r"provided)\s+(?:\w+\s+){0,2}?(?:photos?|pictures?|"
-    r"images?|selfies?|recordings?|audio|voice|svg|drawings?|sketch(?:es)?|logo|script|bildern?|"
-    r"fotos?|stimme|im[áa]genes|"
-    r"voz|voix|portraits?)\b"
-)
-"""What the user brings along is not what the user wants to have."""
-
-EXCLUDED = (
-    r"(?:\b(?:no|without|skip(?: the)?|not an?|never an?|kein(?:e|en)?|ohne|sin|sans|pas de|"
-    r"don'?t (?:make|create|render|"
-    r"generate|want|need)(?: me)?(?: an?| the| any)?|do not (?:make|create|render|generate)(?: an?| the| any)?)\s+)"
-    r"(?:(?:any|an?|the|ein(?:e|en)?|un[ae]?)\s+)?(?P<what>[\w-]+(?:[ -](?:video|model|portrait))?)"
-)
-ONLY = r"\b(?:only|just|nur|solo|s[óo]lo|seulement|uniquement|nothing but)\b"
-TRAIN = r"\b(?:train|training|fine-?tune|trainiere?|trainieren|entrena(?:r)?|entra[îi]ne[rz]?)\b"
-TRAIN_IDIOMS = (
-    r"\b(?:train (?:station|ride|journey|set|track|travel|drivers?|wrecks?|crash|lines?|"
-    r"robbery)|(?:model|steam|express|"
-    r"freight|bullet|high-speed|a|the|by|toy|night|old|passenger|trains) trains?)\b|\b(?:strength|weight|dog|marathon|"
-    r"interval|sales|safety|compliance|employee|staff|onboarding|potty|sleep|cross|fitness|crate) training\b"
-    r"|\btraining (?:video|film|material|course|clip|session)s?\b|\btrain (?:a|your|the|my|for)\s+(?:dog|puppy|cat|"
-    r"marathon|horse|parrot|employees?|staff|muscles?|body|brain)\b|\b(?:is|are|gets?) trained\b"
-)
-APPROVAL = (
-    r"\b(?:let me|i want to|i'd like to|i would like to|so i can|"
-    r"allow me to)\s+(?:first\s+)?(?:see|review|approve|check|"
-    r"edit|read|confirm)\b|\b(?:ask|wait for) (?:me|my (?:ok(?:ay)?|approval|confirmation))\b|\bshow me the script\b"
-    r"|\b(?:before (?:you )?render(?:ing)?|after my approval|with my approval)\b"
-    r"|\bskript (?:zuerst )?(?:zeigen|freigeben)\b"
-)
-RECALL = (
-    r"\b(?:last time|like (?:the )?(?:last|previous) (?:one|video|time)|(?:the|my|that) (?:previous|earlier|last) \w+|"
-    r"(?:the|that) \w+ (?:i|we) (?:made|created|did|generated)|again like|as before|"
-    r"wie letztes mal|como la [úu]ltima vez|"
-    r"comme la derni[èe]re fois|from (?:yesterday|last week))\b"
-)
-TOLD = (
-    r"\b(?:explain(?:s|ing|ed)?|teach(?:es)?|describe[sd]?|describing|summari[sz]e[sd]?|summary|"
-    r"present(?:ation)?|introduc\w+"
-    r"|tell(?:s|ing)?|welcome|about|story|stories|news|recap|tutorial|lesson|guide|how\b.*\bworks?|how to|why|what is|"
-    r"what are|who was|who is|history|overview|report|greeting|announce\w*|promot\w+|advert\w*|"
-    r"commercial|erkl[äa]re?n?|"
-    r"[üu]ber|warum|was ist|wie\b.*\bfunktioniert|explica(?:r|me|ci[óo]n)?|sobre|por qu[ée]|qu[ée] es|"
-    r"expliquer?|expliquez|explique-moi|pourquoi|qu'est-ce que|comment\b.*\bmarche|"
-    r"zusammenfassung|resumen|r[ée]sum[ée])\b"
-)
-DRAWN = (
-    r"^(?:please\s+|can you\s+|could you\s+)?(?:draw|paint|sketch|illustrate|design|depict|"
-    r"imagine|render|zeichne|male|dibuja|pinta|dessine|"
-    r"peins)\b"
-)
-MADE = (
-    r"^(?:please\s+|can you\s+|could you\s+)?(?:make|create|generate|build|craft|produce|erstelle?|erzeuge|mach|crea|"
-    r"genera|haz|cr[ée]e[rz]?|g[ée]n[èe]re[rz]?|fais)\b"
-)
-THING = r"^(?:an?|some|the|my|ein(?:e|en)?|un[ae]?)\b"
 
 STYLES: dict[str, str] = {
     "humorous": r"humou?rous(?:ly)?|fun|funny|hilarious|witty|comic(?:al)?|lustig\w*|humorvoll\w*|witzig\w*|"

@@ -75,7 +75,7 @@ def plan(
         resolution=brief.resolution,
         renders=renders(brief.deliverables),
     )
-    situation = Situation(request, brief, settled, manifest, templates, statistics or {}, targets(brief))
+    situation = Situation(request, brief, settled, manifest, templates, statistics or {}, targets(brief, manifest))
     modes = _modes(request.mode, strategies)
     refusal: UnsatisfiableGoal | None = None
     for mode in modes:

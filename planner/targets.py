@@ -16,15 +16,18 @@ from planner.meaning import similarity
 from planner.solver.chain import derive, used
 from planner.solver.stock import costs, stock, usable
 from schemas.brief import Brief, Deliverable
-from schemas.capability import Manifest
+from schemas.capability import MEDIA_KINDS, Manifest
 from schemas.contracts.table import Advertised, advertised, contracts
 
 CLEAR, PLAUSIBLE = 0.40, 0.14
 """Cosines: from `CLEAR` on a clause means a task whatever else it names; below `PLAUSIBLE` it means none."""
 AHEAD = 0.05
 """By how much a task must be nearer to the goal than the fixed one that would make the same."""
+ON_TOP = 0.25
+"""From here on a task is meant that works on a deliverable which the goal names."""
 DOWNSTREAM = 0.55
 """A task that works on the nearest one's result is meant when it is at least this share as near."""
+AS_NEAR = 0.9
 NAMED, BROUGHT = 0.5, 0.2
 """What it is worth that the goal calls a result by its name, and that the caller brought what only this task takes."""
 _CLAUSE = re.compile(
@@ -49,40 +52,65 @@ class _Match:
     score: float
     clause: str
     """The part of the goal that is nearest."""
+    is_brought: bool
+    """The caller brought along what this task takes."""
 
 
 def makers(deliverable: Deliverable, brief: Brief) -> tuple[str, ...]:
     """Return the fixed tasks that yield a deliverable in the end."""
     has_svg = brief.svg or {Deliverable.SVG, Deliverable.SCENE_ANIMATION} & set(brief.deliverables)
     material = "svg" if has_svg and not brief.images else None
-    return lexicon.MAKERS_FROM.get((deliverable, material), lexicon.MAKERS[deliverable])
+    key = (deliverable, material)
+    return lexicon.MAKERS_FROM[key] if key in lexicon.MAKERS_FROM else lexicon.MAKERS[deliverable]
 
 
-def targets(brief: Brief) -> tuple[Target, ...]:
-    """Return what is to be made."""
+def targets(brief: Brief, manifest: Manifest) -> tuple[Target, ...]:
+    """Return what is to be made; what several tasks yield under one name may come from any of them."""
     fixed = [Target(item.value, makers(item, brief)) for item in brief.deliverables]
-    return (*fixed, *(Target(task, (task,)) for task in brief.tasks))
+    return (*fixed, *(Target(task, (task, *_twins(task, manifest))) for task in brief.tasks))
+
+
+def _twins(task: str, manifest: Manifest) -> list[str]:
+    """Return the other tasks that yield a result of the same name; a media kind is too wide to be one result."""
+    own = _kinds(task, manifest) - MEDIA_KINDS
+    return [name for name in _others(manifest) if name != task and own and own <= _kinds(name, manifest)]
+
+
+def _kinds(task: str, manifest: Manifest, *, of_inputs: bool = False) -> set[str]:
+    entry = advertised(manifest, task)
+    ports = (entry.capability.inputs if of_inputs else entry.capability.outputs) if entry else None
+    return {port.kind_of(name) for name, port in (ports or {}).items()}
+
+
+def _others(manifest: Manifest) -> list[str]:
+    """Return the tasks that no contract here fixes."""
+    return [name for name in (*manifest.node, *manifest.python) if name not in contracts()]
 
 
 def settled_on(brief: Brief, manifest: Manifest) -> Brief:
     """Return the brief with the tasks that the goal means besides, or instead of, its deliverables."""
-    others = [name for name in (*manifest.node, *manifest.python) if name not in contracts()]
+    others = _others(manifest)
     if not others or not brief.goal:
         return brief
     matches = _matches(brief, manifest, others)
-    best = max(matches.values(), key=lambda match: match.score, default=None)
-    if best is None:
-        return brief
+    best = max(matches.values(), key=lambda match: match.score)
     if brief.is_guess or not brief.deliverables:
-        rival = _nearness(brief, [task for item in brief.deliverables for task in makers(item, brief)], manifest)
-        if best.score < max(PLAUSIBLE, rival + AHEAD if rival >= PLAUSIBLE else 0.0):
+        rival = 0.0 if best.is_brought else _nearness(brief, brief.deliverables, manifest)
+        if best.score < PLAUSIBLE or (rival >= PLAUSIBLE and best.score < rival + AHEAD):
             return brief
         chosen = _chosen(matches, brief, manifest, floor=PLAUSIBLE)
         return brief.model_copy(update={"deliverables": (), "is_guess": False, "tasks": chosen})
-    replaced = {item for item in brief.deliverables if _is_replaced(item, brief, manifest, matches)}
-    kept = tuple(item for item in brief.deliverables if item not in replaced)
-    clear = {task: match for task, match in matches.items() if match.score >= CLEAR or replaced}
-    chosen = _chosen(clear, brief, manifest, floor=CLEAR) if clear else ()
+    rivals = {item: _rival(item, brief, manifest, matches) for item in brief.deliverables}
+    kept = tuple(item for item in brief.deliverables if rivals[item] is None)
+    made = {item.kind for item in kept}
+    meant = {
+        task: match
+        for task, match in matches.items()
+        if match.score >= CLEAR
+        or task in rivals.values()
+        or (match.score >= ON_TOP and made & _kinds(task, manifest, of_inputs=True))
+    }
+    chosen = _chosen(meant, brief, manifest, floor=0.0) if meant else ()
     return brief.model_copy(update={"deliverables": kept, "tasks": chosen})
 
 
@@ -101,8 +129,8 @@ def _matches(brief: Brief, manifest: Manifest, names: Sequence[str]) -> dict[str
         }
         takes = entry.capability.inputs or {}
         score += NAMED * bool(yields & spoken - _COMMON)
-        score += BROUGHT * any(port in brief.others for port in takes)
-        found[name] = _Match(name, score, clauses[row])
+        brought = any(port in brief.others for port in takes)
+        found[name] = _Match(name, score + BROUGHT * brought, clauses[row], brought)
     return found
 
 
@@ -112,24 +140,26 @@ def _described(name: str, entry: Advertised) -> str:
     return text or " ".join(re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name))
 
 
-def _nearness(brief: Brief, names: Collection[str], manifest: Manifest) -> float:
-    texts = [entry.capability.description for name in names if (entry := advertised(manifest, name)) is not None]
+def _nearness(brief: Brief, deliverables: Sequence[Deliverable], manifest: Manifest) -> float:
+    """Return how near the live tasks that make these are to the goal; 0 when none is live."""
+    found = [advertised(manifest, task) for item in deliverables for task in makers(item, brief)]
+    texts = [entry.capability.description for entry in found if entry is not None and entry.capability.enabled]
     return float(similarity([brief.goal], texts).max()) if texts else 0.0
 
 
-def _is_replaced(item: Deliverable, brief: Brief, manifest: Manifest, matches: Mapping[str, _Match]) -> bool:
-    """Say whether another task makes the same kind and is nearer to the goal than the fixed one."""
+def _rival(item: Deliverable, brief: Brief, manifest: Manifest, matches: Mapping[str, _Match]) -> str | None:
+    """Return the task that makes this instead of the fixed one: the same kind and nearer, or the fixed one is not live."""
     if item in lexicon.NAMED_BY_METHOD:
-        return False
-    fixed = _nearness(brief, makers(item, brief), manifest)
-    for name, match in matches.items():
-        entry = advertised(manifest, name)
-        outputs = (entry.capability.outputs or {}) if entry else {}
-        takes = {port.kind_of(key) for key, port in (entry.capability.inputs or {}).items()} if entry else set[str]()
-        same = any(port.kind_of(key) == item.kind for key, port in outputs.items()) and item.kind not in takes
-        if same and match.score >= max(2 * PLAUSIBLE, fixed + AHEAD):
-            return True
-    return False
+        return None
+    fixed = _nearness(brief, (item,), manifest)
+    best = max(matches.values(), key=lambda match: match.score)
+    if not fixed and best.score >= CLEAR:
+        return best.task
+    for match in sorted(matches.values(), key=lambda match: -match.score):
+        makes = item.kind in _kinds(match.task, manifest)
+        if makes and item.kind not in _kinds(match.task, manifest, of_inputs=True):
+            return match.task if match.score >= max(PLAUSIBLE, fixed + AHEAD) else None
+    return None
 
 
 def _chosen(matches: Mapping[str, _Match], brief: Brief, manifest: Manifest, *, floor: float) -> tuple[str, ...]:
@@ -139,18 +169,35 @@ def _chosen(matches: Mapping[str, _Match], brief: Brief, manifest: Manifest, *, 
     ways = {name: set(used(name, found)) for name in matches if name in found}
     chosen: list[str] = []
     taken: set[str] = set()
-    for match in sorted(matches.values(), key=lambda match: -match.score):
-        if match.score < floor or match.task in taken or match.clause in {matches[name].clause for name in chosen}:
+    ranked = sorted(matches.values(), key=lambda match: -match.score)
+    for match in ranked:
+        said_already = match.clause in {matches[name].clause for name in chosen}
+        if match.score < floor or match.task in taken or (chosen and (match.score < CLEAR or said_already)):
             continue
-        if chosen and match.score < CLEAR:
-            break
-        last = match.task
-        for other in sorted(matches.values(), key=lambda each: -each.score):
-            if last in ways.get(other.task, ()) and other.score >= max(floor / 2, DOWNSTREAM * match.score):
-                last = other.task
+        last = _last(match, ranked, ways, manifest, floor=floor)
         chosen = [name for name in chosen if name not in ways.get(last, ())] + [last]
         taken |= ways.get(last, {last})
     return tuple(chosen)
+
+
+def _last(
+    match: _Match, ranked: Sequence[_Match], ways: Mapping[str, set[str]], manifest: Manifest, *, floor: float
+) -> str:
+    """Return the task at the end of what is meant: the match, one that works on its result, or one that it feeds."""
+
+    def feeds_back(task: str, way: Collection[str]) -> bool:
+        yields = _kinds(task, manifest)
+        return any(yields & _kinds(other, manifest, of_inputs=True) for other in way)
+
+    last = match.task
+    if feeds_back(last, ways.get(last, ())):  # it works backwards: as near and further up is what is meant
+        near = (each.task for each in ranked if each.score >= AS_NEAR * match.score and each.task in ways[last])
+        last = next((task for task in near if task != last), last)
+    for other in ranked:
+        on_top = last in ways.get(other.task, ()) and other.score >= max(floor / 2, DOWNSTREAM * match.score)
+        if on_top and not feeds_back(other.task, ways.get(last, ())):
+            last = other.task
+    return last
 
 
 _COMMON = frozenset(

@@ -59,6 +59,12 @@ class PlanRequest(BaseModel):
         default_factory=dict, description="Inputs at hand: `images`, `audio`, `svg`, others."
     )
     mode: str = Field(default="auto", max_length=32, description="`auto`, or the one strategy to use.")
+    conversation: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Id of a conversation whose last request the goal changes.",
+    )
 
     @field_validator("goal")
     @classmethod
@@ -137,6 +143,31 @@ class Estimate(BaseModel):
     does_not_fit: tuple[Misfit, ...] = Field(default=(), description="For nodes that fit on no worker: what lacks.")
 
 
+class PlanChange(BaseModel):
+    """A value that differs between two plans. `path` names nodes by id: `/nodes/render/params/fps`; None is absent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+class PlanDiff(BaseModel):
+    """What differs between two plans. Nodes are the same when their ids are; edges are spelled `a -> b`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    summary: str = Field(description="All of it in one line.")
+    nodes_added: tuple[str, ...] = ()
+    nodes_removed: tuple[str, ...] = ()
+    params: tuple[PlanChange, ...] = ()
+    bindings: tuple[PlanChange, ...] = Field(default=(), description="Inputs, fan-outs and tasks of nodes.")
+    context: tuple[PlanChange, ...] = ()
+    edges_added: tuple[str, ...] = ()
+    edges_removed: tuple[str, ...] = ()
+
+
 class PlanResponse(BaseModel):
     """A proven plan with its quote. `graph` is the emitted spelling of the plan."""
 
@@ -147,3 +178,6 @@ class PlanResponse(BaseModel):
     estimate: Estimate
     rationale: str
     mermaid: str
+    conversation: str | None = Field(default=None, description="Name it in the next request to change this one.")
+    changes: tuple[str, ...] | None = Field(default=None, description="What was understood of a wish to change.")
+    diff: PlanDiff | None = Field(default=None, description="Against the conversation's last plan.")

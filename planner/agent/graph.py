@@ -12,7 +12,6 @@ flowchart LR
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -68,7 +67,7 @@ Agent = CompiledStateGraph[Any, Any, Any, Any]
 def compiled(model: ChatModel) -> Agent:
     """Return the graph that plans with this model."""
     graph: StateGraph[Any, Any, Any, Any] = StateGraph(State)
-    steps: dict[str, Callable[[State], Update]] = {
+    steps: dict[str, Any] = {
         "brief": _brief,
         "propose": lambda state: _propose(state, model),
         "validate": _validate,

@@ -193,9 +193,9 @@ def _request_mismatch(
         return None
     if text == node.foreach and isinstance(value, (list, tuple)):
         value = value[0]
-    if (
-        port.kind in MEDIA_KINDS and port.kind != "text"
-    ):  # a reference, or a list of which a single port takes the first
+    is_media = port.kind in MEDIA_KINDS and port.kind != "text"
+    is_file = isinstance(value, str) and value.startswith("s3://") and port.type in (None, "object")
+    if is_media or is_file:  # a reference, or a list of which a single port takes the first
         return None if isinstance(value, (str, list, tuple, dict)) else (_json_type(value), _shown(name, port))
     type_ = _json_type(value)
     return None if _types_agree(type_, port.type) else (type_, _shown(name, port))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from planner.rules.view import problem
-from planner.solver.chain import Derivation, Stock, is_said, needs
+from planner.solver.chain import Derivation, Stock, fits, is_said, needs
 from schemas.builder import not_live
 from schemas.capability import Manifest, Port
 from schemas.contracts.table import advertised, contracts
@@ -39,7 +39,7 @@ def why_not(
 
     def missing(task: str, name: str, port: Port) -> None:
         kind = port.kind_of(name)
-        makers = [other for other in _makers(kind, manifest) if other != task]
+        makers = [other for other in _makers(name, port, manifest) if other != task]
         if any(other in found for other in makers):
             return
         shown = name if name == kind else f"{name} ({kind})"
@@ -55,14 +55,14 @@ def why_not(
     return list(problems.values())[:MOST]
 
 
-def _makers(kind: str, manifest: Manifest) -> list[str]:
-    """Return the tasks, advertised or fixed, that yield this kind."""
+def _makers(taken_name: str, taken: Port, manifest: Manifest) -> list[str]:
+    """Return the tasks, advertised or fixed, that yield what this port takes."""
     names = dict.fromkeys([*manifest.node, *manifest.python, *contracts()])
     found: list[str] = []
     for name in names:
         entry = advertised(manifest, name)
         outputs = (entry.capability.outputs if entry else contracts()[name].outputs) or {}
-        if any(port.kind_of(port_name) == kind for port_name, port in outputs.items()):
+        if any(fits(port, port_name, taken, taken_name) for port_name, port in outputs.items()):
             found.append(name)
     return found
 
