@@ -74,7 +74,8 @@ def run(case: Case, *, mode: str, templates: Any) -> Result:
         if entry.get("enabled", True)
     }  # fmt: skip
     forbidden = tuple(node.task for node in emitted.nodes if node.task not in live)
-    forbidden += tuple(text for text in wrong if text.startswith("has "))
+    if case.group == "hostile":
+        forbidden += tuple(text for text in wrong if text.startswith("has "))
     return Result(case, status, answer, milliseconds, wrong, invalid, forbidden)
 
 
@@ -92,6 +93,7 @@ def summary(results: list[Result]) -> dict[str, float]:
         "refusal_precision": len(right_refusals) / len(refused) if refused else 1.0,
         "refusal_recall": len(right_refusals) / len(must_refuse) if must_refuse else 1.0,
         "forbidden_rate": _share(planned, lambda item: bool(item.forbidden)) if planned else 0.0,
+        "superfluous_rate": _share(planned, lambda item: any(text.startswith("has ") for text in item.faults)),
         "parallel_f1": _parallel_f1(planned),
         "p50_ms": statistics.median(times),
         "p95_ms": times[int(0.95 * (len(times) - 1))],

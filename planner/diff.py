@@ -61,7 +61,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[PlanCh
 def _summary(added: tuple[str, ...], removed: tuple[str, ...], changes: list[PlanChange]) -> str:
     parts = [f"adds {', '.join(added)}"] if added else []
     parts += [f"removes {', '.join(removed)}"] if removed else []
-    told = [f"{_name(change.path)} {_shown(change.before)} -> {_shown(change.after)}" for change in changes]
+    told = [_told(change) for change in changes]
     parts += told[:_SHOWN_CHANGES]
     if len(told) > _SHOWN_CHANGES:
         parts.append(f"and {len(told) - _SHOWN_CHANGES} more")
@@ -74,6 +74,13 @@ def _name(path: str) -> str:
     return ".".join(token for place, token in enumerate(tokens) if not (place == 1 and token in {"params", "inputs"}))
 
 
+def _told(change: PlanChange) -> str:
+    """Say a change in a few words; of a long value only that it differs."""
+    name, before, after = _name(change.path), _shown(change.before), _shown(change.after)
+    return f"{name} {before} -> {after}" if max(len(before), len(after)) <= _SHOWN_CHARS else f"{name} differs"
+
+
 def _shown(value: Any) -> str:
-    text = "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"
+    if value is None or isinstance(value, str):
+        return value or "none"
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from schemas.brief import Deliverable as D
 
 _VIDEO = (
-    r"videos?|v[ií]deos?|vid[ée]os?|clips?|films?|filmati|movies?|pel[ií]culas?|reels?|tiktoks?|shorts?|trailers?|"
+    r"videos?|v[ií]deos?|vid[ée]os?|clips?|films?|filmati|movies?|pel[ií]culas?|reels?|tiktoks?|(?:youtube |"
+    r"yt )shorts?|shorts|trailers?|"
     r"teasers?|video-?clips?|filmchen|kurzfilme?"
 )
 _EXPLAINER = r"explainers?|erkl[äa]r(?:video|film)s?|explicativ[oa]s?|explicati(?:f|ve)s?"
@@ -43,7 +44,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
     (
         D.SCENE_ANIMATION,
         (
-            rf"\b{_3D}[\s-]+(?:\w+[\s-]+)?(?:animations?|animaci[óo]n|videos?|films?|fl(?:y|ight)-?through|walkthrough|"
+            rf"\b{_3D}[\s-]+(?:\w+[\s-]+)?(?:animations?|animaci[óo]n|videos?|films?|fl(?:y|ight)-?through|"
+            rf"walkthrough|"
             rf"kamerafahrt|fl[uy]\w*|animationen)\b|\banimated {_3D}\b|\b{_3D}[\s-]+(?:animated|animierte\w*)\b"
             rf"|\banim(?:aci[óo]n|ation|azione)(?:en)? (?:en |in )?{_3D}\b"
             rf"|\b(?:animat\w+|animier\w+|anima)\b[^.]{{0,60}}\b{_3D}\b|\b{_3D}\b[^.;]{{0,50}}\b(?:animat|animier)\w*"
@@ -53,8 +55,10 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
     (
         D.MODEL3D,
         (
-            rf"\b{_3D}[\s-]+(?:[\w-]+[\s-]+)?(?:models?|objects?|mesh(?:es)?|assets?|modelle?n?|modelos?|mod[èe]les?|prints?|"
-            rf"figur\w*|sculptures?|statue\w*|characters?|versions?|druck\w*)\b|\b{_3D}[\s-]?(?:printable|druckbar\w*)\b"
+            rf"\b{_3D}[\s-]+(?:[\w-]+[\s-]+)?(?:models?|objects?|mesh(?:es)?|assets?|modelle?n?|modelos?|"
+            rf"mod[èe]les?|prints?|"
+            rf"figur\w*|sculptures?|statue\w*|characters?|versions?|druck\w*)\b|\b{_3D}[\s-]?(?:printable|"
+            rf"druckbar\w*)\b"
             rf"|\bmod[èe]les? (?:en )?{_3D}\b|\bmodell?os? (?:in |en )?{_3D}\b|\b(?:glb|gltf|stl|obj)\b(?: file)?"
             rf"|\b{_3D}[\s-]?modell\w*\b|\bmodels? (?:in|as) {_3D}\b|\b{_3D} viewer\b[^.]{{0,30}}\bmodels?\b"
             rf"|\bmodels?\b[^.,]{{0,60}}\b{_3D}\b|\b(?:in|into|to|as|en|nach) {_3D}\b"
@@ -63,7 +67,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
     (
         D.LIPSYNCED_VIDEO,
         (
-            r"\blip[\s-]?sync\w*\b[^.]{0,40}\b(?:clip|video|film|interview|recording)\b|\b(?:clip|video|film|interview)\b"
+            r"\blip[\s-]?sync\w*\b[^.]{0,40}\b(?:clip|video|film|interview|recording)\b|\b(?:clip|video|film|"
+            r"interview)\b"
             r"[^.]{0,40}\blip[\s-]?sync\w*|\b(?:match|fit|adapt|sync\w*)\b[^.]{0,20}\b(?:lips?|mouth)\b"
             r"|\blippen\w*\b[^.]{0,40}\b(?:anpassen|synchron\w*)"
         ),
@@ -82,7 +87,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
     (
         D.SVG,
         (
-            r"\bsvgs?\b|\bvector(?:i[sz]ed)?[\s-]+(?:graphics?|drawings?|images?|illustrations?|logos?|icons?|files?|art|"
+            r"\bsvgs?\b|\bvector(?:i[sz]ed)?[\s-]+(?:graphics?|drawings?|images?|illustrations?|logos?|icons?|"
+            r"files?|art|"
             r"formats?|versions?)\b|\bvektor(?:grafik|datei|zeichnung|bild)\w*"
             r"|\b(?:gr[áa]fico|dibujo|imagen|archivo) vectorial\b|\b(?:dessin|image|fichier) vectoriel(?:le)?\b"
         ),
@@ -91,7 +97,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
         D.UPSCALED_VIDEO,
         (
             r"\bupscal\w+|\bhochskalier\w*|\bsuper-?resolution\b|\b(?:clip|video|film|footage|recording)\b[^.]{0,40}"
-            r"\b(?:sharper|crisper|less blurry|higher resolution|sch[äa]rfer)|\bsharpen\b[^.]{0,30}\b(?:clip|video|film)"
+            r"\b(?:sharper|crisper|less blurry|higher resolution|sch[äa]rfer)|\bsharpen\b[^.]{0,30}\b(?:clip|"
+            r"video|film)"
         ),
     ),
     (
@@ -109,7 +116,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
     (
         D.VOICE,
         (
-            r"\b(?:train|clone|fine-?tune|trainiere?|klone?|entrena|clona|entra[îi]ne|learn|teach|copy|imitate|lerne?|"
+            r"\b(?:train|clone|fine-?tune|trainiere?|klone?|entrena|clona|entra[îi]ne|learn|teach|copy|"
+            r"imitate|lerne?|"
             r"aprende|apprends?|build|make|create)\b[^.]*?\b(?:my |a |his |her |our |the |meine |mi |ma )?"
             r"(?:voice(?!-?over)|stimme|voz|voix)\b|\b(?:train|learn|clone|entrena|trainiere?)\b[^.]*\brecordings?\b"
             r"|\bvoice[\s-]+(?:clone|cloning|training|model)\b"
@@ -119,16 +127,21 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
         D.IMAGE,
         (
             r"\b(?:images?|pictures?|photos?|photographs?|illustrations?|paintings?|posters?|wallpapers?|drawings?|"
-            r"sketch(?:es)?|artworks?|logos?|icons?|bild(?:er)?|zeichnung(?:en)?|im[áa]gen(?:es)?|imagen[s]?|imagem|immagin[ei]|"
-            r"dibujos?|dessins?|disegn[io]|desenhos?|cartoons?|infographics?|thumbnails?|foto|plakate?|affiches?|cartel)\b"
+            r"sketch(?:es)?|artworks?|logos?|icons?|bild(?:er)?|zeichnung(?:en)?|im[áa]gen(?:es)?|imagen[s]?|"
+            r"imagem|immagin[ei]|"
+            r"dibujos?|dessins?|disegn[io]|desenhos?|cartoons?|infographics?|thumbnails?|foto|plakate?|"
+            r"affiches?|cartel)\b"
         ),
     ),
     (
         D.AUDIO,
         (
-            r"\b(?:narrations?|narrated|voice-?over|audio(?:books?|guides?)?|podcasts?|spoken (?:text|version|word)|mp3|wav|"
-            r"sound ?files?|sound ?tracks?|audiodatei\w*|h[öo]rb[uü]ch\w*|h[öo]rspiel\w*|tonspur|tonaufnahme|locuci[óo]n|"
-            r"sprachaufnahme|audioaufnahme|something to listen to|etwas zum (?:an)?h[öo]ren|algo para escuchar|archivo de audio|fichier audio)\b(?! lessons)|\bspeech\b(?! bubbles?)"
+            r"\b(?:narrations?|narrated|voice-?over|audio(?:books?|guides?)?|podcasts?|spoken (?:text|version|"
+            r"word)|mp3|wav|"
+            r"sound ?files?|sound ?tracks?|audiodatei\w*|h[öo]rb[uü]ch\w*|h[öo]rspiel\w*|tonspur|tonaufnahme|"
+            r"locuci[óo]n|"
+            r"sprachaufnahme|audioaufnahme|something to listen to|etwas zum (?:an)?h[öo]ren|"
+            r"algo para escuchar|archivo de audio|fichier audio)\b(?! lessons)|\bspeech\b(?! bubbles?)"
             r"|\b(?:read|reads|speak|say|narrate|recite)\b[^.]{0,40}\b(?:aloud|out loud|audio|sound)\b|^\W*narrate\b"
             r"|\b(?:vorlesen|vorgelesen\w*|einsprechen|l[ée]e(?:me|lo)? en voz alta|lis(?:ez)? [àa] voix haute)\b"
         ),
@@ -140,23 +153,29 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
     ),
     (
         D.MEMORY,
-        r"\b(?:remember|memori[sz]e|keep in mind|merk(?:e)? dir|recuerda|souviens-toi)\b(?! (?:the|when|how|that \w+ (?:i|we|you)))",
+        r"\b(?:remember|memori[sz]e|keep in mind|merk(?:e)? dir|recuerda|souviens-toi)\b(?! (?:the|when|how|"
+        r"that \w+ (?:i|we|you)))",
     ),
 )
 DRAWING = (
-    r"\b(?:drawings?|sketch(?:es)?|icons?|logos?|illustrations?|artworks?|graphics?|line-?art|zeichnung(?:en)?|dibujos?|"
+    r"\b(?:drawings?|sketch(?:es)?|icons?|logos?|illustrations?|artworks?|graphics?|line-?art|"
+    r"zeichnung(?:en)?|dibujos?|"
     r"dessins?|diagrams?)\b"
 )
 """What an SVG may be called besides."""
 PURPOSE = (
-    r"\b(?:for|für|para|pour)\s+(?:an?|the|my|our|ein\w*|mein\w*|unser\w*|un[ae]?|mi|el|la|le|mon|ma|notre)\s+(?:[\w-]+\s+){0,3}?"
-    r"(?:videos?|v[ií]deos?|vid[ée]os?|films?|clips?|movies?|podcasts?|trailers?|posters?|logos?|images?|slideshows?|cartel|"
+    r"\b(?:for|für|para|pour)\s+(?:an?|the|my|our|ein\w*|mein\w*|unser\w*|un[ae]?|mi|el|la|le|mon|ma|"
+    r"notre)\s+(?:[\w-]+\s+){0,3}?"
+    r"(?:videos?|v[ií]deos?|vid[ée]os?|films?|clips?|movies?|podcasts?|trailers?|posters?|logos?|images?|"
+    r"slideshows?|cartel|"
     r"plakat|affiche|profile|profil|perfil|3-?d \w+)\b"
 )
 """What a result is for, behind a deliverable that is named, is no wish of its own."""
 ONLY_THIS = (
-    r"\b(?:only|just|nur|blo[ßs]|solo|s[óo]lo|seulement|uniquement)\s+(?:need\s+|want\s+|brauche\s+)?(?:the|an?|as|die|das|den|der|el|"
-    r"la|un[ae]?|le|eine?|une)?\s*(?P<what>text|words|script|audio|sound\w*|image|picture|svg|training|voice|lora|3-?d|"
+    r"\b(?:only|just|nur|blo[ßs]|solo|s[óo]lo|seulement|uniquement)\s+(?:need\s+|want\s+|brauche\s+)?(?:the|"
+    r"an?|as|die|das|den|der|el|"
+    r"la|un[ae]?|le|eine?|une)?\s*(?P<what>text|words|script|audio|sound\w*|image|picture|svg|training|voice|"
+    r"lora|3-?d|"
     r"audiodatei|bild|ton)\b|\b(?P<what2>audio|text|sound)[\s-]only\b|\bsomething to (?P<what3>listen|read)\b"
 )
 ONLY_MEANS = {
@@ -188,9 +207,15 @@ MATERIAL = (
 )
 """What the user brings along is not what the user wants to have."""
 
-_MINE = r"\b(?:this|that|these|the|my|our|an? uploaded|an? attached|dieses?[mnrs]?|mein\w*|unser\w*|est[ae]s?|mi|mis|ce(?:tte)?|mon|ma|mes)"
+_MINE = (
+    r"\b(?:this|that|these|the|my|our|an? uploaded|an? attached|dieses?[mnrs]?|mein\w*|unser\w*|est[ae]s?|"
+    r"mi|mis|ce(?:tte)?|mon|ma|mes)"
+)
 BROUGHT_VIDEO = rf"{_MINE}\s+(?:[\w-]+\s+){{0,2}}?(?:videos?|clips?|films?|movies?|footage|v[ií]deos?|vid[ée]os?)\b"
-BROUGHT_IMAGE = rf"{_MINE}\s+(?:[\w-]+\s+){{0,1}}?(?:photos?|pictures?|images?|fotos?|bild\w*|im[áa]gen\w*|drawings?)\b"
+BROUGHT_IMAGE = (
+    rf"{_MINE}\s+(?:[\w-]+\s+){{0,1}}?(?:photos?|pictures?|images?|fotos?|bild\w*|im[áa]gen\w*|"
+    rf"drawings?)\b"
+)
 """What the caller brought along, when there is one."""
 
 EXCLUDED = (
@@ -200,18 +225,25 @@ EXCLUDED = (
     r"(?:(?:any|an?|the|ein(?:e|en)?|un[ae]?)\s+)?(?P<what>[\w-]+(?:[ -](?:video|model|portrait))?)"
 )
 OTHER_DEEDS = (
-    r"^\W*(?:please\s+|can you\s+|could you\s+|bitte\s+|hey\s+|hi\s+)*(?:send|e-?mail|mail|order|buy|book|reserve|pay|call|phone|text|"
-    r"compile|run|execute|install|deploy|debug|refactor|fix|repair|brew|cook|bake|clean|wash|deliver|check|verify|calculate|"
-    r"compute|solve|translate|schedule|remind|find|search|google|look up|open|close|start|stop|restart|turn (?:on|off)|"
-    r"download|sort|rank|compare|predict|forecast|analy[sz]e|invest|sell|trade|hire|drive|navigate|tune|plan|organi[sz]e|"
-    r"sende?|schicke?|bestelle?|kaufe?|buche?|kompiliere?|[üu]bersetze?|berechne?|pr[üu]fe?|werte?t?|env[íi]a|compra|pide|"
+    r"^\W*(?:please\s+|can you\s+|could you\s+|bitte\s+|hey\s+|hi\s+)*(?:send|e-?mail|mail|order|buy|book|"
+    r"reserve|pay|call|phone|text|"
+    r"compile|run|execute|install|deploy|debug|refactor|fix|repair|brew|cook|bake|clean|wash|deliver|check|"
+    r"verify|calculate|"
+    r"compute|solve|translate|schedule|remind|find|search|google|look up|open|close|start|stop|restart|"
+    r"turn (?:on|off)|"
+    r"download|sort|rank|compare|predict|forecast|analy[sz]e|invest|sell|trade|hire|drive|navigate|tune|plan|"
+    r"organi[sz]e|"
+    r"sende?|schicke?|bestelle?|kaufe?|buche?|kompiliere?|[üu]bersetze?|berechne?|pr[üu]fe?|werte?t?|env[íi]a|"
+    r"compra|pide|"
     r"reserva|traduce|calcula|comprueba|envoie|ach[èe]te|commande|traduis|calcule|v[ée]rifie)\b"
 )
 """A goal that begins so asks for a deed, which only a task that says so can do."""
 NOT_MEDIA = (
     r"\b(?:apps?|applications?|web ?sites?|web ?shops?|spreadsheets?|workbooks?|excel|databases?|programs?|software|"
-    r"scripts? in (?:python|bash)|python (?:script|program|code)|source code|powerpoint|pdfs?|emails?|letters?|invoices?|"
-    r"contracts?|resumes?|cvs?|appointments?|pizzas?|coffee|flights?|tickets?|reports?|quiz(?:zes)?|slides?|slide decks?)\b"
+    r"scripts? in (?:python|bash)|python (?:script|program|code)|source code|powerpoint|pdfs?|emails?|"
+    r"letters?|invoices?|"
+    r"contracts?|resumes?|cvs?|appointments?|pizzas?|coffee|flights?|tickets?|reports?|quiz(?:zes)?|slides?|"
+    r"slide decks?)\b"
 )
 """Things that no picture or video stands for, when they are what is to be made."""
 ONLY = r"\b(?:only|just|nur|solo|s[óo]lo|seulement|uniquement|nothing but)\b"
@@ -219,7 +251,8 @@ TRAIN = r"\b(?:train|training|fine-?tune|trainiere?|trainieren|entrena(?:r)?|ent
 TRAIN_IDIOMS = (
     r"\b(?:train (?:station|ride|journey|set|track|travel|drivers?|wrecks?|crash|lines?|"
     r"robbery)|(?:model|steam|express|"
-    r"freight|bullet|high-speed|a|the|by|toy|night|old|passenger|trains) trains?)\b|\b(?:strength|weight|dog|marathon|"
+    r"freight|bullet|high-speed|a|the|by|toy|night|old|passenger|trains) trains?)\b|\b(?:strength|weight|dog|"
+    r"marathon|"
     r"interval|sales|safety|compliance|employee|staff|onboarding|potty|sleep|cross|fitness|crate) training\b"
     r"|\btraining (?:video|film|material|course|clip|session)s?\b|\btrain (?:a|your|the|my|for)\s+(?:dog|puppy|cat|"
     r"marathon|horse|parrot|employees?|staff|muscles?|body|brain)\b|\b(?:is|are|gets?) trained\b"
@@ -239,13 +272,16 @@ _THEN = (
 RECALL = (
     rf"\b(?:like|same|as|similar|another|remember|again|recall|wie|gleiche[nrs]?|wieder|como|mism[oa]|otr[oa]|comme|"
     rf"m[êe]me|autre)\b[^.;]{{0,70}}?\b(?:{_THEN}|(?:i|we|you) (?:made|created|did|generated|drew|built))\b"
-    r"|\b(?:the|that|those) \w+(?: \w+)? (?:i|we|you) (?:made|created|did|generated|drew|built)\b|\b(?:my|the|that) (?:previous|"
-    r"earlier|last) (?:one|image|picture|model|video|work|poster|drawing)\b|\bfrom (?:yesterday|last (?:week|month|time))\b"
+    r"|\b(?:the|that|those) \w+(?: \w+)? (?:i|we|you) (?:made|created|did|generated|drew|built)\b|\b(?:my|the|"
+    r"that) (?:previous|"
+    r"earlier|last) (?:one|image|picture|model|video|work|poster|drawing)\b|\bfrom (?:yesterday|last (?:week|"
+    r"month|time))\b"
 )
 TOLD = (
     r"\b(?:explain(?:s|ing|ed)?|teach(?:es)?|describe[sd]?|describing|summari[sz]e[sd]?|summary|"
     r"present(?:ation)?|introduc\w+"
-    r"|tell(?:s|ing)?|welcome|about|story|stories|news|recap|tutorial|lesson|guide|how\b.*\bworks?|how to|why|what is|"
+    r"|tell(?:s|ing)?|welcome|about|story|stories|news|recap|tutorial|lesson|guide|how\b.*\bworks?|how to|why|"
+    r"what is|"
     r"what are|who was|who is|history|overview|report|greeting|announce\w*|promot\w+|advert\w*|"
     r"commercial|erkl[äa]re?n?|"
     r"[üu]ber|warum|was ist|wie\b.*\bfunktioniert|explica(?:r|me|ci[óo]n)?|sobre|por qu[ée]|qu[ée] es|"

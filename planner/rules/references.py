@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from planner.rules.view import View, pointer, problem
-from schemas.artifact import UPLOADS, parse_s3
+from schemas.artifact import ARTIFACTS, UPLOADS, parse_s3
 from schemas.diagnostics import Code, Diagnostic
 
 ALLOWED = "s3://uploads/USER/KEY as POST /api/uploads returned it, or an artifact id"
@@ -70,7 +70,7 @@ def _judged(text: str, path: str, kind: str | None) -> Iterator[Diagnostic]:
         parsed = parse_s3(text)
         if parsed is None:
             yield _unsafe(path, text, "this is not a clean object address")
-        elif parsed[0] != UPLOADS:
+        elif parsed[0] not in {UPLOADS, ARTIFACTS}:  # whose they are is checked where the request is accepted
             yield _unsafe(path, text, f"the bucket {parsed[0]!r} is not open to requests")
         elif "/" not in parsed[1]:
             yield _unsafe(path, text, "the address names no user folder")

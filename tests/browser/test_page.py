@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.apps import Api, Client, echo, noop, plan
-from tests.browser.devtools import CHROMIUM, Page, running_browser, tab
+from tests.browser.devtools import CHROMIUM, Page
 from tests.fake_worker import FakeWorker
 
 pytestmark = pytest.mark.skipif(
@@ -23,22 +22,6 @@ SCRIPT = {"stage": "Deep space, stars drifting.", "narrative": "A black hole ben
 GATE = {"id": "approve", "task": "gate.approve", "plane": "node", "inputs": {"value": "request.script"},
         "params": {"question": "Is this script good to render?"}}  # fmt: skip
 CONTRAST = Path(__file__).with_name("contrast.js").read_text()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[str]:
-    with running_browser() as address:
-        yield address
-
-
-@pytest.fixture
-async def page(api: Api, browser: str) -> AsyncIterator[Page]:
-    async with tab(browser) as opened:
-        await opened.look()
-        await opened.go(api.url)
-        await opened.until("document.querySelector('#connection').textContent === 'live'")
-        yield opened
-        assert opened.troubles == []
 
 
 def card(job_id: str, inner: str = "") -> str:

@@ -187,15 +187,16 @@ def test_a_variant_nobody_asked_for_is_replaced_and_told() -> None:
         (SEED_GOAL, manifest("script.generateScript"), {}, ("unknown_task", "/capabilities_manifest/node/script.generateScript")),
         (SEED_GOAL, Manifest(), {}, ("unknown_task", "/capabilities_manifest/python/render_video")),
         ("Draw a cat", manifest("text_to_image"), {}, ("unknown_task", "/capabilities_manifest/python/text_to_image")),
-        ("Draw a cat", MANIFEST, {}, ("unsatisfiable_goal", "/goal")),
-        ("A video about bees and also an SVG of a bee", MANIFEST, {}, ("unsatisfiable_goal", "/goal")),
-        ("Train a LoRA on my photos", MANIFEST, {}, ("missing_input", "/nodes/1/inputs/images")),
+        ("Draw a cat", MANIFEST, {"mode": "template"}, ("unsatisfiable_goal", "/goal")),
+        ("A video about bees and also an SVG of a bee", MANIFEST, {"mode": "template"}, ("unsatisfiable_goal", "/goal")),
+        ("Train a LoRA on my photos", MANIFEST, {}, ("missing_input", "/inputs/images")),
         ("zzz", MANIFEST, {}, ("unsatisfiable_goal", "/goal")),
         ("No video please", MANIFEST, {}, ("unsatisfiable_goal", "/goal")),
         ("Delete all files", MANIFEST, {}, ("unsafe_input", "/goal")),
         ("A 0 second video about bees", MANIFEST, {}, ("constraint_violated", "/goal")),
         ("A video about bees in 9999x9999", MANIFEST, {}, ("constraint_violated", "/goal")),
-        ("Make a video", MANIFEST, {}, ("missing_input", "/goal/topic")),
+        ("Make a video", MANIFEST, {}, ("missing_input", "/inputs/topic")),
+        ("Make a video", MANIFEST, {"mode": "template"}, ("missing_input", "/goal/topic")),
         (SEED_GOAL, MANIFEST, {"constraints": {"max_seconds": 1}}, ("over_budget", "/constraints/max_seconds")),
         (SEED_GOAL, MANIFEST, {"inputs": {"images": ["http://x/a.png"]}}, ("unsafe_input", "/inputs/images/0")),
         (SEED_GOAL, MANIFEST, {"inputs": {"images": ["s3://uploads/u/a.wav"]}}, ("type_mismatch", "/inputs/images/0")),
@@ -203,7 +204,7 @@ def test_a_variant_nobody_asked_for_is_replaced_and_told() -> None:
             SEED_GOAL,
             manifest(render_video={"inputs": {"script": {"type": "object"}, "mood": {"type": "object"}}}),
             {},
-            ("missing_input", "/nodes/2/inputs/mood"),
+            ("missing_input", "/inputs/mood"),
         ),
     ],
 )  # fmt: skip
@@ -227,7 +228,7 @@ def test_a_disabled_training_is_refused_with_its_reason() -> None:
 def test_two_things_no_single_template_makes_are_refused_together() -> None:
     narrow = {name: item for name, item in TEMPLATES.items() if name == "generate_v1"}
     with pytest.raises(UnsatisfiableGoal, match="no template here makes this deliverable: lora"):
-        plan(PlanRequest(goal="Train a LoRA on my photos"), manifest=MANIFEST, templates=narrow)
+        plan(PlanRequest(goal="Train a LoRA on my photos", mode="template"), manifest=MANIFEST, templates=narrow)
 
 
 def test_a_hostile_clause_is_left_out_and_the_rest_is_planned() -> None:
@@ -265,9 +266,9 @@ def test_a_manifest_may_use_the_other_names_of_the_planes_and_brings_no_regular_
 
 
 def test_an_unknown_mode_names_those_there_are() -> None:
-    error = refusal(mode="solver")
+    error = refusal(mode="magic")
     assert isinstance(error, ValidationFailed)
-    assert (error.body.path, error.body.allowed) == ("/mode", ["auto", "template"])
+    assert (error.body.path, error.body.allowed) == ("/mode", ["auto", "template", "solver"])
     assert planned(mode="template").graph["metadata"]["planner"]["mode"] == "template"
 
 
@@ -294,7 +295,7 @@ def test_another_strategy_is_tried_when_the_first_has_nothing() -> None:
     response = plan(request, manifest=MANIFEST, templates={}, strategies={"template": refuses, "solver": one_node})
     assert response.graph["metadata"]["planner"] == {"mode": "solver", "model": "scripted", "rounds": 1}
     with pytest.raises(VariantUnavailable):
-        plan(request, manifest=MANIFEST, templates={}, strategies={"llm": invalid})
+        plan(request, manifest=MANIFEST, templates={}, strategies={"solver": invalid})
 
 
 def test_a_template_is_planned_from_its_params() -> None:
