@@ -105,7 +105,7 @@ def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, video: bool, tim
     wish = _before_subject(text)
     bare = _blank(wish_words.MATERIAL, wish)
     wanted = _named(_blank(wish_words.PURPOSE, bare), training=wish) or _named(bare, training=wish)
-    for item, pattern in _brought(images=images, video=video):
+    for item, pattern in _brought(images=images, audio=audio, video=video):
         wanted = [each for each in wanted if each is not item or item in _named(_blank(pattern, bare))]
     if only := _only(goal):
         wanted = [only]
@@ -125,10 +125,12 @@ def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, video: bool, tim
     return _Wishes((guess,) if guess else (), excluded, is_guess=True)
 
 
-def _brought(*, images: bool, video: bool) -> Iterator[tuple[Deliverable, str]]:
+def _brought(*, images: bool, audio: bool, video: bool) -> Iterator[tuple[Deliverable, str]]:
     """Yield what the caller brought along, with the words for it."""
     if images:
         yield Deliverable.IMAGE, wish_words.BROUGHT_IMAGE
+    if audio:
+        yield Deliverable.AUDIO, wish_words.BROUGHT_AUDIO
     if video:
         yield Deliverable.VIDEO, wish_words.BROUGHT_VIDEO
 
@@ -181,7 +183,7 @@ def _named(text: str, *, training: str | None = None) -> list[Deliverable]:
                 r"\b[\w-]*(?:video|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b(?! (?:and|und|y|et) )",
                 text,
             )
-        if deliverable is Deliverable.SVG:  # "an icon as SVG" is one wish, too
+        if deliverable in {Deliverable.SVG, Deliverable.SCENE_ANIMATION}:  # "an icon as SVG" is one wish, too
             text = _blank(wish_words.DRAWING, text)
     training_only = {Deliverable.LORA, Deliverable.VOICE} & set(found)
     if training_only:  # the photos one trains on are not wanted back
@@ -189,22 +191,9 @@ def _named(text: str, *, training: str | None = None) -> list[Deliverable]:
     return found
 
 
-_SUBJECT = (
-    r"\b(?:about|on (?!(?:my|these|this|our|those|it|an?|the (?:attached|uploaded))\b)|explaining|on the topic of|that (?:explains|tells|shows|describes)|über|zum thema|sobre|acerca de|"
-    r"au sujet de|à propos de|sur)\b"
-)
-_NEXT_WISH = (
-    r"(?:\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|\bluego\b|\bdespu[ée]s\b|"
-    r"\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:then\s+|dazu\s+|puis\s+)?(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?"
-    r"(?:(?:an?|one|two|some|the|ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
-    r"render|train|draw|save|use|keep|let|it|crea|cr[ée]e|fais|haz|mach|erstelle|"
-    r"zeichne|upscale|publish|remember)\b"
-)
-
-
 def _before_subject(text: str) -> str:
     """Blank each told subject up to the next sentence or the next wish."""
-    return _compiled(rf"{_SUBJECT}.*?(?={_NEXT_WISH}|$)").sub(" ", text)
+    return _compiled(rf"{wish_words.SUBJECT}.*?(?={wish_words.NEXT_WISH}|$)").sub(" ", text)
 
 
 def _styles(goal: str) -> tuple[list[str], list[tuple[int, int]]]:
@@ -242,9 +231,16 @@ def _language(goal: str, preferred: str | None) -> tuple[str, list[tuple[int, in
 
 
 def _means_something(goal: str) -> bool:
-    """Tell text from noise: at least one word with a vowel, or a script without Latin letters."""
+    """Tell text from noise: half of its words could be spoken, or a script without Latin letters."""
     words = re.findall(r"[^\W\d_]{2,}", goal.lower())
-    return any(not word.isascii() or (set(word) & set(_VOWELS) and len(set(word)) > 1) for word in words)
+    could_be = [word for word in words if not word.isascii() or _is_speakable(word)]
+    return len(could_be) > 0 and 2 * len(could_be) >= len(words)
+
+
+def _is_speakable(word: str) -> bool:
+    """Say whether a word has a vowel, two letters that differ and no pile of consonants."""
+    piles = re.search(rf"[^{_VOWELS}]{{5,}}", word) and not re.search(r"sch|ngst|chts|tsch|ghts|rst|lfth", word)
+    return bool(set(word) & set(_VOWELS)) and len(set(word)) > 1 and not piles
 
 
 @cache

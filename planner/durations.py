@@ -15,13 +15,15 @@ _ONES = {
     "un": 1, "una": 1, "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "diez": 10, "quince": 15, "veinte": 20,
     "treinta": 30, "cuarenta": 40, "cincuenta": 50, "sesenta": 60, "noventa": 90,
     "une": 1, "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "dix": 10, "quinze": 15, "vingt": 20, "trente": 30,
-    "quarante": 40, "cinquante": 50, "soixante": 60, "zero": 0, "null": 0,
+    "quarante": 40, "cinquante": 50, "soixante": 60,
+    "dieci": 10, "venti": 20, "trenta": 30, "quaranta": 40, "cinquanta": 50, "sessanta": 60, "novanta": 90,
+    "dez": 10, "vinte": 20, "trinta": 30, "quarenta": 40, "zero": 0, "null": 0,
 }  # fmt: skip
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 
 _HOUR = r"(?<=\d)h|(?<=\d\s)h|hrs?|hours?|stunden?|stündig\w*|horas?|heures?"
-_MINUTE = r"mins?|minutes?|minuten?|minütig\w*|minutos?|(?<=\d)m|(?<=\d\s)m"
-_SECOND = r"secs?|seconds?|sekunden?|sekündig\w*|segundos?|secondes?|(?<=\d)s|(?<=\d\s)s"
+_MINUTE = r"mins?|minutes?|minuten?|minütig\w*|minutos?|minuti|(?<=\d)m|(?<=\d\s)m"
+_SECOND = r"secs?|seconds?|sekunden?|sekündig\w*|segundos?|secondes?|secondi|(?<=\d)s|(?<=\d\s)s"
 _LETTERS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # as in `20 s`; never behind a word: "einem" is no minute
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _TENS_WORD = "|".join(_TENS)

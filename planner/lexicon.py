@@ -33,7 +33,10 @@ MAKERS: dict[D, tuple[str, ...]] = {
     D.PUBLICATION: ("artifacts.publishPublic",),
 }
 """Which fixed task yields a deliverable in the end; names what is missing in a refusal."""
-MAKERS_FROM: dict[tuple[D, str | None], tuple[str, ...]] = {(D.MODEL3D, "svg"): ("svg_to_3d",), (D.MODEL3D, None): ("image_to_3d",)}
+MAKERS_FROM: dict[tuple[D, str | None], tuple[str, ...]] = {
+    (D.MODEL3D, "svg"): ("svg_to_3d",),
+    (D.MODEL3D, None): ("image_to_3d",),
+}
 """Where the way depends on what is to be used: `(deliverable, kind of the material)` -> tasks."""
 NAMED_BY_METHOD = frozenset({D.MATH_ANIMATION, D.SCENE_ANIMATION, D.SVG, D.MODEL3D, D.LORA, D.VOICE})
 """What says how it is made is never made by another task."""

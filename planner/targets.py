@@ -89,8 +89,11 @@ def _others(manifest: Manifest) -> list[str]:
 
 def settled_on(brief: Brief, manifest: Manifest) -> Brief:
     """Return the brief with the tasks that the goal means besides, or instead of, its deliverables."""
+    if not brief.goal:
+        return brief
+    brief = _guessed(brief, manifest) if brief.is_guess else brief
     others = _others(manifest)
-    if not others or not brief.goal:
+    if not others:
         return brief
     matches = _matches(brief, manifest, others)
     best = max(matches.values(), key=lambda match: match.score)
@@ -112,6 +115,16 @@ def settled_on(brief: Brief, manifest: Manifest) -> Brief:
     }
     chosen = _chosen(meant, brief, manifest, floor=0.0) if meant else ()
     return brief.model_copy(update={"deliverables": kept, "tasks": chosen})
+
+
+def _guessed(brief: Brief, manifest: Manifest) -> Brief:
+    """Return the brief with the live deliverable that its words are nearest to, where that is clear."""
+    guessed = _nearness(brief, brief.deliverables, manifest)
+    near = {item: _nearness(brief, (item,), manifest) for item in lexicon.MAKERS}
+    best = max(near, key=lambda item: near[item])
+    if near[best] < CLEAR or near[best] < guessed + 2 * AHEAD or best in brief.excluded:
+        return brief
+    return brief.model_copy(update={"deliverables": (best,)})
 
 
 def _matches(brief: Brief, manifest: Manifest, names: Sequence[str]) -> dict[str, _Match]:
@@ -148,12 +161,12 @@ def _nearness(brief: Brief, deliverables: Sequence[Deliverable], manifest: Manif
 
 
 def _rival(item: Deliverable, brief: Brief, manifest: Manifest, matches: Mapping[str, _Match]) -> str | None:
-    """Return the task that makes this instead of the fixed one: the same kind and nearer, or the fixed one is not live."""
+    """Return the task that makes this instead: of the same kind and nearer, or live where the fixed one is not."""
     if item in lexicon.NAMED_BY_METHOD:
         return None
     fixed = _nearness(brief, (item,), manifest)
     best = max(matches.values(), key=lambda match: match.score)
-    if not fixed and best.score >= CLEAR:
+    if not fixed and best.score >= ON_TOP:
         return best.task
     for match in sorted(matches.values(), key=lambda match: -match.score):
         makes = item.kind in _kinds(match.task, manifest)

@@ -79,6 +79,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
             r"\btalking[\s-]+(?:portraits?|heads?|avatars?|faces?|photos?|pictures?|videos?|person)\b"
             rf"|\b{_FACE}\b[^.,;]{{0,40}}\b{_SPEAKS}\b|\b(?:speaking|sprechende[rsn]?)[\s-]+(?:\w+[\s-]+)?{_FACE}\b"
             rf"|\b(?:make|let|have|lass|haz que|fais)\b[^.]{{0,40}}\b{_FACE}\b[^.]{{0,40}}\b{_SPEAKS}\b"
+            rf"|\b(?:make|let|have|lass(?:t|en)?|haz|haga|fai(?:s|"
+            rf"tes))\b[^.]{{0,40}}\b{_SPEAKS}\b[^.]{{0,30}}\b{_FACE}\b"
             r"|\bavatars?\b|\bsadtalker\b|\blip[\s-]?sync\w*"
             r"|\b(?:retrato|avatar|foto)s? (?:que habla|parlante|hablante)\b"
             r"|\b(?:portrait|avatar|photo)s? (?:qui parle|parlante?)\b|\bpresenter (?:video|speaks|talks)\b"
@@ -213,8 +215,14 @@ _MINE = (
 )
 BROUGHT_VIDEO = rf"{_MINE}\s+(?:[\w-]+\s+){{0,2}}?(?:videos?|clips?|films?|movies?|footage|v[ií]deos?|vid[ée]os?)\b"
 BROUGHT_IMAGE = (
+    r"\b(?:i|we) (?:took|made|have|attached|uploaded|sent) (?:an?|some|the|\d+) (?:\w+ )?(?:photos?|pictures?|"
+    r"images?)\b|"
     rf"{_MINE}\s+(?:[\w-]+\s+){{0,1}}?(?:photos?|pictures?|images?|fotos?|bild\w*|im[áa]gen\w*|"
     rf"drawings?)\b"
+)
+BROUGHT_AUDIO = (
+    rf"{_MINE}\s+(?:[\w-]+\s+){{0,2}}?(?:sound ?files?|recordings?|audio(?: files?)?|podcasts?|mp3|wav|voice memos?|"
+    r"aufnahmen?|grabaci[óo]n\w*|enregistrements?)\b"
 )
 """What the caller brought along, when there is one."""
 
@@ -298,3 +306,19 @@ MADE = (
     r"genera|haz|cr[ée]e[rz]?|g[ée]n[èe]re[rz]?|fais)\b"
 )
 THING = r"^(?:an?|some|the|my|ein(?:e|en)?|un[ae]?)\b"
+
+SUBJECT = (
+    r"\b(?:about|on (?!(?:my|these|this|our|those|it|an?|the (?:attached|uploaded))\b)|"
+    r"explaining|on the topic of|that (?:explains|tells|shows|describes)|über|zum thema|sobre|acerca de|"
+    r"au sujet de|à propos de|sur)\b"
+)
+"""Behind these words stands what a result is about ..."""
+NEXT_WISH = (
+    r"(?:\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|\bluego\b|\bdespu[ée]s\b|"
+    r"\btogether with\b|\balong with\b|\bas well as\b|\bzusammen mit\b|\bsowie\b|\bjunto con\b|\bas[íi] como\b|"
+    r"\bainsi qu|\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:then\s+|dazu\s+|puis\s+)?(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?"
+    r"(?:(?:an?|one|two|some|the|ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
+    r"render|train|draw|save|use|keep|let|it|crea|cr[ée]e|fais|haz|mach|erstelle|"
+    r"zeichne|upscale|publish|remember)\b"
+)
+"""... up to the next wish."""

@@ -20,6 +20,7 @@ def why_not(
     """Return what is missing for any of `tasks`, the nearest first; at most `MOST`."""
     problems: dict[tuple[str, str], Diagnostic] = {}
     seen: set[str] = set()
+    yields = _yields(manifest)
 
     def note(item: Diagnostic) -> None:
         problems.setdefault((item.path, item.message), item)
@@ -39,7 +40,8 @@ def why_not(
 
     def missing(task: str, name: str, port: Port) -> None:
         kind = port.kind_of(name)
-        makers = [other for other in _makers(name, port, manifest) if other != task]
+        given = yields.get(kind, ())
+        makers = [other for other, out, its in given if other != task and fits(its, out, port, name)]
         if any(other in found for other in makers):
             return
         shown = name if name == kind else f"{name} ({kind})"
@@ -55,15 +57,13 @@ def why_not(
     return list(problems.values())[:MOST]
 
 
-def _makers(taken_name: str, taken: Port, manifest: Manifest) -> list[str]:
-    """Return the tasks, advertised or fixed, that yield what this port takes."""
-    names = dict.fromkeys([*manifest.node, *manifest.python, *contracts()])
-    found: list[str] = []
-    for name in names:
-        entry = advertised(manifest, name)
-        outputs = (entry.capability.outputs if entry else contracts()[name].outputs) or {}
-        if any(fits(port, port_name, taken, taken_name) for port_name, port in outputs.items()):
-            found.append(name)
+def _yields(manifest: Manifest) -> dict[str, list[tuple[str, str, Port]]]:
+    """Return kind -> `(task, port name, port)` of all tasks, advertised or fixed, that yield it."""
+    found: dict[str, list[tuple[str, str, Port]]] = {}
+    for task in dict.fromkeys([*manifest.node, *manifest.python, *contracts()]):
+        entry = advertised(manifest, task)
+        for name, port in ((entry.capability.outputs if entry else contracts()[task].outputs) or {}).items():
+            found.setdefault(port.kind_of(name), []).append((task, name, port))
     return found
 
 
