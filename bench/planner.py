@@ -10,6 +10,7 @@ Identifiers in braces are drawn anew from `--seed`. No case needs a network or a
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import statistics
 import time
@@ -25,14 +26,18 @@ from rich.table import Table
 from bench.planner_cases import Case, faults, load
 from graphs.template_registry import load_templates
 from planner.manifest import read_manifest
-from planner.plan import plan
+from planner.meaning import similarity
+from planner.plan import STRATEGIES, plan
+from planner.strategy import Proposal, Situation, from_templates
 from planner.validator import validate
+from schemas.brief import Deliverable
 from schemas.capability import Manifest
 from schemas.errors import ReelgraphError
 from schemas.plan import Plan
 from schemas.planning import PlanRequest
 
-WAYS = ("template", "solver", "auto")
+WAYS = ("nearest", "template", "solver", "auto")
+"""`nearest`: the template whose description is nearest to the goal, in one shot; `auto`: template, then solver."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,22 @@ class Result:
         return self.status == 200
 
 
+def nearest(situation: Situation) -> Proposal:
+    """The baseline: the template whose description is nearest to the goal, filled from the brief, in one shot."""
+    templates = list(situation.templates.values())
+    scores = similarity([situation.brief.goal], [item.description for item in templates])[0]
+    chosen = templates[int(scores.argmax())]
+    only = {chosen.name: dataclasses.replace(chosen, makes=frozenset(Deliverable))}
+    return from_templates(dataclasses.replace(situation, templates=only))
+
+
 def run(case: Case, *, mode: str, templates: Any) -> Result:
     """Plan one case in this process and judge the answer."""
     began = time.perf_counter()
     try:
         request = PlanRequest.model_validate({**case.request(), "mode": mode})
-        response = plan(request, manifest=Manifest(), templates=templates)
+        strategies = {"nearest": nearest} if mode == "nearest" else STRATEGIES
+        response = plan(request, manifest=Manifest(), templates=templates, strategies=strategies)
         status, answer = 200, response.model_dump(mode="json", exclude_none=True)
     except ReelgraphError as error:
         status, answer = error.status, error.to_json()

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from planner.rules.view import View, problem
-from planner.scaling import scaled
+from planner.scaling import PIXELS_720P, START_S, scaled
 from schemas.capability import Machine, Manifest, Resources
 from schemas.diagnostics import Code, Diagnostic
 from schemas.plan import Plan, PlanNode, parse_binding
@@ -28,7 +28,6 @@ _DEFAULTS_S: dict[str, tuple[float, float]] = {
 _CONTROL_S, _DATA_S = (2.0, 10.0), (20.0, 90.0)
 _REAL_TIME = {"svd": 2.0, "sadtalker": 3.0}
 """Seconds of work per second of 720p video on two cores: the figures the embedded backends are held to."""
-_720P = 1280 * 720
 _WHAT = {"vram": "of GPU memory", "disk": "of free disk"}
 
 
@@ -165,8 +164,8 @@ def _default_s(node: PlanNode) -> tuple[float, float]:
     duration_s, variant = node.params.get("duration_seconds"), node.params.get("variant")
     if isinstance(duration_s, (int, float)) and variant in _REAL_TIME:
         size = parse_resolution(str(node.params.get("resolution", "720p")))
-        per_s = _REAL_TIME[variant] * (size.pixels / _720P if size else 1.0)
-        return round(5 + per_s * duration_s, 3), round(10 + 2 * per_s * duration_s, 3)
+        per_s = _REAL_TIME[variant] * (size.pixels / PIXELS_720P if size else 1.0)
+        return round(START_S + per_s * duration_s, 3), round(2 * (START_S + per_s * duration_s), 3)
     return _DEFAULTS_S.get(node.task, _CONTROL_S if node.plane == "node" else _DATA_S)
 
 

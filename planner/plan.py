@@ -62,7 +62,8 @@ def plan(
     if request.capabilities_manifest is not None:
         manifest = read_manifest(request.capabilities_manifest)
     understood = read_brief(request)
-    brief, remarks = settled_on(understood.brief, manifest), understood.diagnostics
+    brief, remarks = understood.brief, understood.diagnostics
+    brief = settled_on(brief, manifest, covered={item for each in templates.values() for item in each.makes})
     problems = [*check_inputs(request.inputs), *_against(brief, remarks)]
     if problems:
         raise UnsatisfiableGoal(problems[0].message, diagnostics=[*problems, *remarks])

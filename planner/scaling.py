@@ -1,7 +1,8 @@
 """Carries recorded seconds over to another length or picture size. Pure.
 
 A run's *work* is what its params ask for: seconds of result times pixels of picture, or whichever of them they name.
-Runs of two sizes or more give a line, `seconds = fixed + rate * work`; runs of one size only a rate.
+Runs of two sizes or more give a line, `seconds = fixed + rate * work`. Runs of one size cannot tell start-up from
+work: for pictures the share of start-up is then assumed, for anything else the seconds are taken as they are.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from schemas.resolution import parse_resolution
 ENOUGH_RUNS = 5
 """So many runs of the very size are quoted as they are. Fewer say little about their slowest tenth."""
 _SPREAD = 1.5
-"""p90 is at least this multiple of p50 while there are fewer runs than that. A guess, on the careful side."""
+"""p90 is at least this multiple of p50 for a size with fewer runs than that. A guess, on the careful side."""
+
+START_S = 5.0
+"""Seconds of a rendering that do not grow with its size: models, voice, files. A guess."""
+REAL_TIME_RATIO = 2.0
+"""Seconds of work per second of 720p video on two cores, for a renderer that nobody measured."""
+PIXELS_720P = 1280 * 720
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,11 @@ class Size:
         """Whether a task with these params makes pictures, one after the other: its seconds grow with the work."""
         return all(self.names)
 
+    @property
+    def expected_s(self) -> float:
+        """Seconds of a rendering of this size before anything was measured; only ratios of it are used."""
+        return START_S + REAL_TIME_RATIO * self.work / PIXELS_720P
+
 
 def size_of(duration_s: Any, resolution: Any) -> Size:
     """Return the size that two params ask for; what is no length or no resolution is not there."""
@@ -55,37 +67,39 @@ def scaled(recorded: RunStatistics, params: Mapping[str, Any]) -> tuple[float, f
     same = [runs for size, runs in known if size == wanted]
     if same and sum(runs.runs for runs in same) >= ENOUGH_RUNS:
         return _mean(same, "p50_s"), _mean(same, "p90_s"), sum(runs.runs for runs in same)
-    line = _line([(size.work, runs.p50_s, runs.runs) for size, runs in known], through_zero=wanted.is_picture)
-    if line is None:
-        return recorded.p50_s, _careful(recorded.p50_s, recorded.p90_s, recorded.runs), recorded.runs
-    fixed_s, rate = line
-    runs_, p50_s = [runs for _, runs in known], fixed_s + rate * wanted.work
-    count = sum(runs.runs for runs in runs_)
-    middle_s = _mean(runs_, "p50_s")
-    spread = _mean(runs_, "p90_s") / middle_s if middle_s > 0 else 1.0
-    return p50_s, _careful(p50_s, p50_s * spread, count), count
+    line = _line([(size.work, runs.p50_s, runs.runs) for size, runs in known])
+    count = sum(runs.runs for _, runs in known)
+    if line is not None:
+        fixed_s, rate = line
+        p50_s = fixed_s + rate * wanted.work
+    elif known and wanted.is_picture:
+        ratio = sum(runs.runs * runs.p50_s / size.expected_s for size, runs in known) / count
+        p50_s = ratio * wanted.expected_s
+    else:
+        few = recorded.runs < ENOUGH_RUNS
+        return recorded.p50_s, max(recorded.p90_s, recorded.p50_s * _SPREAD * few), recorded.runs
+    all_runs = [runs for _, runs in known]
+    middle_s = _mean(all_runs, "p50_s")
+    spread = _mean(all_runs, "p90_s") / middle_s if middle_s > 0 else 1.0
+    return p50_s, p50_s * max(spread, _SPREAD), count
 
 
-def _line(points: list[tuple[float, float, int]], *, through_zero: bool) -> tuple[float, float] | None:
-    """Return fixed seconds and seconds per work that fit `(work, seconds, weight)` best; None: work explains nothing.
+def _line(points: list[tuple[float, float, int]]) -> tuple[float, float] | None:
+    """Return fixed seconds and seconds per work that fit `(work, seconds, weight)` best; None: they show no growth.
 
     Source: weighted least squares; where it would start below zero, the line through zero.
     """
-    if not points:
+    if len({work for work, _, _ in points}) < 2:
         return None
     total = sum(weight for _, _, weight in points)
     mean_work = sum(work * weight for work, _, weight in points) / total
     mean_s = sum(seconds * weight for _, seconds, weight in points) / total
     spread = sum(weight * (work - mean_work) ** 2 for work, _, weight in points)
-    if spread > 0:
-        rate = sum(weight * (work - mean_work) * (seconds - mean_s) for work, seconds, weight in points) / spread
-        fixed_s = mean_s - rate * mean_work
-        if rate >= 0 and fixed_s >= 0:
-            return fixed_s, rate
-        if rate < 0:
-            return None
-    elif not through_zero:
+    rate = sum(weight * (work - mean_work) * (seconds - mean_s) for work, seconds, weight in points) / spread
+    if rate < 0:
         return None
+    if (fixed_s := mean_s - rate * mean_work) >= 0:
+        return fixed_s, rate
     rate = sum(weight * work * seconds for work, seconds, weight in points) / sum(
         weight * work**2 for work, _, weight in points
     )
@@ -94,7 +108,3 @@ def _line(points: list[tuple[float, float, int]], *, through_zero: bool) -> tupl
 
 def _mean(sizes: list[SizedRuns], name: str) -> float:
     return sum(getattr(runs, name) * runs.runs for runs in sizes) / sum(runs.runs for runs in sizes)
-
-
-def _careful(p50_s: float, p90_s: float, runs: int) -> float:
-    return max(p90_s, p50_s * _SPREAD) if runs < ENOUGH_RUNS else p90_s

@@ -87,8 +87,12 @@ def _others(manifest: Manifest) -> list[str]:
     return [name for name in (*manifest.node, *manifest.python) if name not in contracts()]
 
 
-def settled_on(brief: Brief, manifest: Manifest) -> Brief:
-    """Return the brief with the tasks that the goal means besides, or instead of, its deliverables."""
+def settled_on(brief: Brief, manifest: Manifest, *, covered: Collection[Deliverable] = ()) -> Brief:
+    """Return the brief with the tasks that the goal means besides, or instead of, its deliverables.
+
+    Args:
+        covered: what some template makes; another task takes its place only when it is clearly nearer.
+    """
     if not brief.goal:
         return brief
     brief = _guessed(brief, manifest) if brief.is_guess else brief
@@ -103,7 +107,7 @@ def settled_on(brief: Brief, manifest: Manifest) -> Brief:
             return brief
         chosen = _chosen(matches, brief, manifest, floor=PLAUSIBLE)
         return brief.model_copy(update={"deliverables": (), "is_guess": False, "tasks": chosen})
-    rivals = {item: _rival(item, brief, manifest, matches) for item in brief.deliverables}
+    rivals = {item: _rival(item, brief, manifest, matches, covered) for item in brief.deliverables}
     kept = tuple(item for item in brief.deliverables if rivals[item] is None)
     made = {item.kind for item in kept}
     meant = {
@@ -160,13 +164,15 @@ def _nearness(brief: Brief, deliverables: Sequence[Deliverable], manifest: Manif
     return float(similarity([brief.goal], texts).max()) if texts else 0.0
 
 
-def _rival(item: Deliverable, brief: Brief, manifest: Manifest, matches: Mapping[str, _Match]) -> str | None:
+def _rival(
+    item: Deliverable, brief: Brief, manifest: Manifest, matches: Mapping[str, _Match], covered: Collection[Deliverable]
+) -> str | None:
     """Return the task that makes this instead: of the same kind and nearer, or live where the fixed one is not."""
     if item in lexicon.NAMED_BY_METHOD:
         return None
     fixed = _nearness(brief, (item,), manifest)
     best = max(matches.values(), key=lambda match: match.score)
-    if not fixed and best.score >= ON_TOP:
+    if not fixed and item not in covered and best.score >= ON_TOP:
         return best.task
     for match in sorted(matches.values(), key=lambda match: -match.score):
         makes = item.kind in _kinds(match.task, manifest)

@@ -316,8 +316,8 @@ SUBJECT = (
 NEXT_WISH = (
     r"(?:\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|\bluego\b|\bdespu[ée]s\b|"
     r"\btogether with\b|\balong with\b|\bas well as\b|\bzusammen mit\b|\bsowie\b|\bjunto con\b|\bas[íi] como\b|"
-    r"\bainsi qu|\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:then\s+|dazu\s+|puis\s+)?(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?"
-    r"(?:(?:an?|one|two|some|the|ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
+    r"\bainsi qu|\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:then\s+|dazu\s+|puis\s+)?"
+    r"(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?(?:(?:an?|one|two|some|the|ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
     r"render|train|draw|save|use|keep|let|it|crea|cr[ée]e|fais|haz|mach|erstelle|"
     r"zeichne|upscale|publish|remember)\b"
 )

@@ -110,11 +110,16 @@ class PlanBuilder:
         """Return the plan: edges from bindings and `after` without the implied ones, weights that sum to 1.
 
         Raises:
-            UnsatisfiableGoal: a task that the plan cannot do without is not live; names every one.
+            UnsatisfiableGoal: a task that the plan cannot do without is not live (names every one), or there is no node.
         """
         if self._missing:
             names = ", ".join(sorted({str(item.got) for item in self._missing}))
             raise UnsatisfiableGoal(f"this needs {names}, which is not available here", diagnostics=self._missing)
+        if not self._nodes:
+            message = f"{self.workflow_id} adds no node for these params"
+            raise UnsatisfiableGoal(
+                message, diagnostics=[Diagnostic(code=Code.UNSATISFIABLE_GOAL, path="/nodes", message=message)]
+            )
         total = sum(node.progress_weight for node in self._nodes)
         weighted = [node.model_copy(update={"progress_weight": node.progress_weight / total}) for node in self._nodes]
         return Plan(

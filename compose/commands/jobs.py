@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -43,9 +43,10 @@ def watch(job_id: JobId, data: Data = DEFAULT_DATA, api: Api = None, as_json: As
             say_json(event)
     else:
         view = follow(client.watch(job_id))
-    require_success(view, client.get(f"/api/jobs/{job_id}"))
+    record = client.get(f"/api/jobs/{job_id}")
+    require_success(view, record)
     if not as_json:
-        say(f"{job_id} {view.status}")
+        say(f"{job_id} {view.status}{_beside_quote(record.get('quote'))}")
 
 
 def cancel(job_id: JobId, data: Data = DEFAULT_DATA, api: Api = None, as_json: AsJson = False) -> None:
@@ -86,6 +87,13 @@ def approve(
     _tell(client.post(f"/api/jobs/{job_id}/approve", body), as_json=as_json)
 
 
+def _beside_quote(quote: dict[str, Any] | None) -> str:
+    """Return what was quoted and what it took, for a line about an ended job."""
+    if not quote or quote["actual_s"] is None:
+        return ""
+    return f" (quoted {quote['p50_s']:.0f} s, took {quote['actual_s']:.0f} s)"
+
+
 def require_success(view: JobView, record: dict[str, Any]) -> None:
     """Raise the job's own error unless it completed."""
     if view.status == "completed":
@@ -100,6 +108,14 @@ def read_json(text: str, path: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise problem("validation_error", f"not JSON: {error}", path=path, got=text[:80], exit_code=2) from error
+
+
+def read_object(text: str, path: str) -> dict[str, Any]:
+    """Return the JSON object in `text`."""
+    found = read_json(text, path)
+    if not isinstance(found, dict):
+        raise problem("validation_error", "this is not a JSON object", path=path, got=text[:80], exit_code=2)
+    return cast(dict[str, Any], found)
 
 
 def _tell(answer: dict[str, Any], *, as_json: bool) -> None:

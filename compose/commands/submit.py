@@ -1,4 +1,4 @@
-"""`submit`, `plan`, `templates`: from a goal, a plan or a template to a job."""
+"""`submit`, `plan`: from a goal, a plan or a template to a job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from compose.client import ApiClient
-from compose.commands.jobs import read_json, require_success
+from compose.commands.jobs import read_json, read_object, require_success
 from compose.options import DEFAULT_DATA, Api, AsJson, Data, connect
 from compose.problems import problem
 from compose.terminal import follow, say, say_json, table
@@ -17,6 +17,7 @@ Goal = Annotated[str | None, typer.Argument(help="What you want, in a sentence."
 Variant = Annotated[str | None, typer.Option(help="Variant of the renderer: svd, sadtalker.")]
 Profile = Annotated[str | None, typer.Option(help="Id of a stored profile.")]
 Images = Annotated[list[Path] | None, typer.Option("--image", help="A picture to use; may be repeated.")]
+Conversation = Annotated[str | None, typer.Option(help="Change the last plan of this conversation.")]
 Audio = Annotated[list[Path] | None, typer.Option("--audio", help="A recording to use; may be repeated.")]
 
 
@@ -62,11 +63,13 @@ def plan(
     profile: Profile = None,
     image: Images = None,
     audio: Audio = None,
+    conversation: Conversation = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the graph that a goal would become, without running it."""
     client = connect(data, api)
     body = goal_body(client, goal, variant=variant, profile=profile, images=image, audio=audio)
+    body |= {"conversation": conversation} if conversation else {}
     answer = client.post("/api/plan", body)
     if as_json:
         say_json(answer)
@@ -85,19 +88,11 @@ def plan(
     )
     for one in answer.get("diagnostics") or []:
         say(f"- {one['code']}: {one['message']}")
-
-
-def templates(data: Data = DEFAULT_DATA, api: Api = None, as_json: AsJson = False) -> None:
-    """List the graph templates and their params."""
-    answer = connect(data, api).get("/api/templates")
-    if as_json:
-        say_json(answer)
-        return
-    rows = (
-        (one["name"], ", ".join(one["params"].get("properties", {})), one["description"].splitlines()[0])
-        for one in answer["items"]
-    )
-    table(["template", "params", "what it does"], rows)
+    if "diff" in answer:
+        say(f"changed: {'; '.join(answer['changes'])}")
+        say(f"in the plan: {answer['diff']['summary']}")
+    if "conversation" in answer:
+        say(f"to change it: reelgraph plan --conversation {answer['conversation']} 'make it shorter'")
 
 
 def goal_body(
@@ -131,9 +126,7 @@ def _template_params(
     images: list[Path] | None,
     audio: list[Path] | None,
 ) -> dict[str, Any]:
-    params = read_json(text, "--params")
-    if not isinstance(params, dict):
-        raise problem("validation_error", "params are a JSON object", path="--params", got=text[:80], exit_code=2)
+    params = read_object(text, "--params")
     named = {"variant": variant, "profile_id": profile}
     params |= {key: value for key, value in named.items() if value}
     for key, files in (("images", images), ("audio", audio)):

@@ -23,17 +23,7 @@ async def capabilities(request: Request) -> dict[str, Any]:
 async def templates(request: Request) -> dict[str, Any]:
     """The graph templates, with the JSON Schema of their params, and the user's files that were refused."""
     platform: Platform = request.app.state.platform
-    items = [
-        {
-            "name": template.name,
-            "description": template.description,
-            "makes": sorted(template.makes),
-            "params": template.params.model_json_schema(),
-        }
-        for template in platform.templates.by_name.values()
-    ]
-    refused = [{"file": refused.path.name, "reason": refused.reason} for refused in platform.templates.refused]
-    return {"items": items, "next": None, "refused": refused}
+    return platform.templates.listed()
 
 
 @router.get("/workers")

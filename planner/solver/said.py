@@ -45,10 +45,16 @@ class Said:
         """Return what `request.KEY` stands for; None when there is nothing."""
         brief = self.brief
         known: dict[str, Any] = {
-            "topic": brief.topic or (brief.goal if brief.tasks else None), "goal": brief.goal, "style": brief.style,
-            "language": brief.language, "profile_id": brief.profile_id, "images": list(brief.images), "audio": list(brief.audio), "svg": brief.svg,
+            "topic": brief.topic or (brief.goal if brief.tasks else None),
+            "goal": brief.goal,
+            "style": brief.style,
+            "language": brief.language,
+            "profile_id": brief.profile_id,
+            "images": list(brief.images),
+            "audio": list(brief.audio),
+            "svg": brief.svg,
             "duration_seconds": brief.duration_seconds,
-        }  # fmt: skip
+        }
         if key in brief.others:
             return brief.others[key]
         if key in known:

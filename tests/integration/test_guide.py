@@ -1,4 +1,7 @@
-"""The guide to a first template does what it says: one shell goes through the whole page, on a real stack."""
+"""The guide to a first template does what it says: one shell goes through the whole page, on a real stack.
+
+Before the stack starts a broken template lies beside the good one: it is refused with its reason, the good one works.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "first-template.md").re
 BLOCKS = re.findall(r"<!-- (run|file): (\S+) -->\n```\w+\n(.*?)```", GUIDE, re.DOTALL)
 SHOWN_TREE = re.findall(r"```text\n(.*?)```", GUIDE, re.DOTALL)[0]
 _MARK = "=== "
+_BROKEN = "printf 'limit = 3\\nimport no_such_module\\n' > my_templates/broken_v1.py"
 
 
 def script() -> str:
@@ -24,7 +28,8 @@ def script() -> str:
         f"cat > {name} <<'END_OF_FILE'\n{text}END_OF_FILE\n" if kind == "file" else f"echo '{_MARK}{name}'\n{text}"
         for kind, name, text in BLOCKS
     ]
-    return "\n".join(parts)
+    started = next(place for place, (_, name, _) in enumerate(BLOCKS) if name == "job")
+    return "\n".join([*parts[:started], _BROKEN, *parts[started:]])
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +70,21 @@ def test_the_template_is_good_and_drawn_as_the_page_shows(shown: dict[str, str])
 
 def test_the_stack_takes_the_template_from_the_folder_and_runs_it(shown: dict[str, str]) -> None:
     assert "poster_v1" in shown["job"]
-    assert "refused" not in shown["job"]
     assert re.search(r"^poster +completed +100%", shown["job"], re.MULTILINE)
+
+
+def test_a_broken_template_is_refused_at_start_with_its_reason(shown: dict[str, str]) -> None:
+    assert "refused: broken_v1.py:2: ModuleNotFoundError: No module named 'no_such_module'" in shown["job"]
+    log = (Path(shown["folder"]) / ".reelgraph" / "logs" / "api.log").read_text()
+    (line,) = [line for line in log.splitlines() if "template.refused" in line]
+    assert "broken_v1.py" in line
+    assert "no_such_module" in line
 
 
 def test_the_picture_that_the_rest_calls_bring_is_the_poster_of_the_job(shown: dict[str, str]) -> None:
     from PIL import Image
 
-    assert shown["rest"].rstrip().endswith("completed")
+    assert " completed" in shown["rest"].splitlines()[-1]
     with Image.open(Path(shown["folder"]) / "poster.png") as picture:
         assert picture.getpixel((5, 5)) == (0, 128, 128)
         colors = picture.getcolors(1_000_000)

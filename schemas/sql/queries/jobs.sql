@@ -31,7 +31,7 @@ where owner_id = :owner_id and status in ('queued', 'planning', 'running', 'awai
 -- name: jobs_to_advance
 select id from job
 where wake > woken and lease_until < now()
-    and status in ('queued', 'planning', 'running', 'awaiting_approval', 'cancelling')
+    and status in ('queued', 'running', 'awaiting_approval', 'cancelling')
 order by priority, created_at limit :count;
 
 -- name: take_job^
@@ -41,7 +41,7 @@ update job set runner = :runner, epoch = epoch + 1,
     takeovers = takeovers + (lease_until > '-infinity' and runner is distinct from :runner)::int,
     lease_until = now() + make_interval(secs => :lease_s)
 where id = :id and wake > woken and lease_until < now()
-    and status in ('queued', 'planning', 'running', 'awaiting_approval', 'cancelling')
+    and status in ('queued', 'running', 'awaiting_approval', 'cancelling')
 returning id, owner_id, tenant_id, status, plan_digest, epoch, wake, priority, failures, graph_version,
     deadline_at < now() as overdue;
 
@@ -49,6 +49,39 @@ returning id, owner_id, tenant_id, status, plan_digest, epoch, wake, priority, f
 update job set lease_until = now() + make_interval(secs => :lease_s)
 where id = any(:ids::uuid[]) and runner = :runner and lease_until > '-infinity'
 returning id;
+
+-- name: take_planning^
+-- Take the lease of one job that waits for its plan; no row: none does. It keeps the lease while it is planned.
+update job set runner = :runner, epoch = epoch + 1,
+    takeovers = takeovers + (lease_until > '-infinity' and runner is distinct from :runner)::int,
+    lease_until = now() + make_interval(secs => :lease_s)
+where id = (
+    select id from job where status = 'planning' and wake > woken and lease_until < now()
+    order by priority, created_at limit 1 for update skip locked
+)
+returning id, request, epoch, wake;
+
+-- name: renew_planning
+-- Those that are missing from the answer were cancelled or are another's.
+update job set lease_until = now() + make_interval(secs => :lease_s)
+where id = any(:ids::uuid[]) and runner = :runner and status = 'planning' and lease_until > '-infinity'
+returning id;
+
+-- name: planned_job^
+-- A job in `planning` has its plan and runs; the lease is let go, and the wake-up stays for the engine.
+-- No row: the lease is another's, or a cancel came.
+with j as (
+    update job set status = 'running', plan = :plan, plan_digest = :plan_digest, estimate = :estimate,
+        variant = :variant, profile_id = :profile_id, graph_version = :graph_version, lease_until = '-infinity',
+        last_seq = last_seq + jsonb_array_length(:events::jsonb)
+    where id = :id and runner = :runner and epoch = :epoch and status = 'planning'
+    returning id, last_seq
+), e as (
+    insert into event (job_id, seq, type, body)
+    select j.id, j.last_seq - jsonb_array_length(:events::jsonb) + x.ord, x.value ->> 'type', x.value -> 'body'
+    from j, jsonb_array_elements(:events::jsonb) with ordinality as x(value, ord)
+)
+select last_seq as seq from j;
 
 -- name: plan_of$
 select plan from job where id = :id;
