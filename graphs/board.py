@@ -14,8 +14,10 @@ from schemas.plan import Binding, Plan, PlanNode, parse_binding
 from schemas.states import JobStatus, RunStatus
 
 GATE_QUEUE = "gate"
+REGISTERING = frozenset({"artifacts.registerOutputs"})
 MAX_ITEMS = 1000
-REQUEST_MEDIA = {"images": "image", "audio": "audio", "svg": "svg"}  # request values that name uploads -> kind
+# Request values that name uploads -> kind; the kind of a file under another key is nobody's but its task's business.
+REQUEST_MEDIA = {"images": "image", "audio": "audio", "svg": "svg", "video": "video"}
 _LIVE = frozenset({RunStatus.READY, RunStatus.DISPATCHED, RunStatus.RUNNING})
 
 
@@ -110,7 +112,7 @@ class Board:
     def value(self, binding: Binding) -> Any:
         """Return what a binding stands for: a request value, a result, or the gathered list of a foreach."""
         if binding.from_request:
-            return _as_refs(_dig(self.plan.context, binding.port), kind=REQUEST_MEDIA.get(binding.port))
+            return _as_refs(_dig(self.plan.context, binding.port), kind=REQUEST_MEDIA.get(binding.port, "json"))
         node = self.plan.node(binding.source)
         runs = sorted(self.runs.get(binding.source, []), key=lambda run: run.node_path)
         if node.foreach is not None:
@@ -147,8 +149,9 @@ class Board:
         return items
 
     def _result(self) -> dict[str, Any]:
-        """Return what the nodes without successors produced: the deliverables."""
-        inner = {edge.source for edge in self.plan.edges}
+        """Return what the last nodes produced, and what was only registered after that: the deliverables."""
+        registering = {node.id for node in self.plan.nodes if node.task in REGISTERING}
+        inner = {edge.source for edge in self.plan.edges if edge.target not in registering}
         return {
             node.id: [run.result for run in sorted(self.runs.get(node.id, []), key=lambda run: run.node_path)]
             if node.foreach
@@ -158,10 +161,8 @@ class Board:
         }
 
 
-def _as_refs(value: Any, *, kind: str | None) -> Any:
+def _as_refs(value: Any, *, kind: str) -> Any:
     """Return uploads that a request names by uri as references, which is how files travel between nodes."""
-    if kind is None:
-        return value
     if isinstance(value, list):
         return [_as_refs(item, kind=kind) for item in value]
     place = parse_s3(value) if isinstance(value, str) else None

@@ -21,7 +21,7 @@ from graphs.bus import Bus
 from graphs.database import Database
 from graphs.facades import JobArtifacts, ProfileRows
 from graphs.registry import Children, NodeContext, NodeError, NodeRegistry
-from schemas.capability import Manifest
+from schemas.capability import Manifest, fitted
 from schemas.channels import CONTROL_QUEUE
 from schemas.errors import DependencyDown, ReelgraphError
 from schemas.events import live
@@ -274,7 +274,7 @@ class ControlNodes:
             path = "/params/" + "/".join(str(part) for part in first["loc"])
             return _failed(FailureKind.INPUT, "invalid_param", f"{path}: {first['msg']}")
         try:
-            outputs = await node.function(context, typed, inputs)
+            outputs = await node.function(context, typed, fitted(node.inputs, inputs))
             return Succeeded(outputs=clean_json(outputs, strict=False))
         except NodeError as error:
             return Failed(failure=error.failure)

@@ -76,8 +76,8 @@ def scaled(recorded: RunStatistics, params: Mapping[str, Any]) -> tuple[float, f
         ratio = sum(runs.runs * runs.p50_s / size.expected_s for size, runs in known) / count
         p50_s = ratio * wanted.expected_s
     else:
-        few = recorded.runs < ENOUGH_RUNS
-        return recorded.p50_s, max(recorded.p90_s, recorded.p50_s * _SPREAD * few), recorded.runs
+        least_s = recorded.p50_s * _SPREAD if recorded.runs < ENOUGH_RUNS else 0.0
+        return recorded.p50_s, max(recorded.p90_s, least_s), recorded.runs
     all_runs = [runs for _, runs in known]
     middle_s = _mean(all_runs, "p50_s")
     spread = _mean(all_runs, "p90_s") / middle_s if middle_s > 0 else 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from schemas.plan import Plan, PlanNode
 from schemas.planning import Constraints
 from schemas.text import clean_json
 
+MAX_LISTED = 100
 RULES: tuple[Rule, ...] = (
     structure.the_plan_is_not_too_large,
     structure.ids_are_unique,
@@ -42,11 +43,14 @@ RULES: tuple[Rule, ...] = (
 def validate(
     plan: Plan, *, manifest: Manifest, constraints: Constraints | None = None, limits: Limits | None = None
 ) -> list[Diagnostic]:
-    """Return every problem of the plan, in the order of the rules; an empty list proves it."""
+    """Return every problem of the plan, in the order of the rules; an empty list proves it.
+
+    Of each rule the first 100 are listed: a hostile plan has tens of thousands.
+    """
     view = View(plan, manifest, constraints or Constraints(), limits or Limits())
     found: dict[tuple[str, str, str], Diagnostic] = {}
     for rule in RULES:
-        for diagnostic in rule(view):
+        for diagnostic in _listed(rule(view)):
             found.setdefault((diagnostic.code, diagnostic.path, diagnostic.message), diagnostic)
     return list(found.values())
 
@@ -77,7 +81,8 @@ def read_plan(document: Mapping[str, Any]) -> Plan:
     except ValidationError as error:
         found: list[dict[str, Any]] = [dict(item) for item in error.errors(include_url=False)]
         inside = any(len(item["loc"]) > 1 for item in found)  # then "too few nodes" only repeats that one was bad
-        raise refused([_malformed(item) for item in found if not (inside and item["type"] == "too_short")]) from error
+        telling = (_malformed(item) for item in found if not (inside and item["type"] == "too_short"))
+        raise refused(list(_listed(telling))) from error
 
 
 def refused(problems: list[Diagnostic]) -> InvalidPlan:
@@ -85,6 +90,16 @@ def refused(problems: list[Diagnostic]) -> InvalidPlan:
     first, count = problems[0], len(problems)
     more = f" (and {count - 1} more)" if count > 1 else ""
     return InvalidPlan(f"the plan is not valid: {first.message}{more}", path=first.path, diagnostics=problems)
+
+
+def _listed(problems: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield the first problems, and a remark where there are more."""
+    for count, diagnostic in enumerate(problems):
+        if count == MAX_LISTED:
+            message = f"there are more problems like this one; the first {MAX_LISTED} are listed"
+            yield diagnostic.model_copy(update={"message": message})
+            return
+        yield diagnostic
 
 
 def _malformed(error: dict[str, Any]) -> Diagnostic:

@@ -35,8 +35,12 @@ class Deliverable(StrEnum):
 
 _SHOWN_AS_VIDEO = frozenset(
     {
-        Deliverable.VIDEO, Deliverable.TALKING_VIDEO, Deliverable.MATH_ANIMATION, Deliverable.SCENE_ANIMATION,
-        Deliverable.UPSCALED_VIDEO, Deliverable.LIPSYNCED_VIDEO,
+        Deliverable.VIDEO,
+        Deliverable.TALKING_VIDEO,
+        Deliverable.MATH_ANIMATION,
+        Deliverable.SCENE_ANIMATION,
+        Deliverable.UPSCALED_VIDEO,
+        Deliverable.LIPSYNCED_VIDEO,
     }
 )
 TRAINED = frozenset({Deliverable.LORA, Deliverable.VOICE})

@@ -110,7 +110,7 @@ class PlanBuilder:
         """Return the plan: edges from bindings and `after` without the implied ones, weights that sum to 1.
 
         Raises:
-            UnsatisfiableGoal: a task that the plan cannot do without is not live (names every one), or there is no node.
+            UnsatisfiableGoal: a task that the plan cannot do without is not live, each is named; or it has no nodes.
         """
         if self._missing:
             names = ", ".join(sorted({str(item.got) for item in self._missing}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,6 +34,18 @@ class Port(BaseModel):
 
     def kind_of(self, name: str) -> str:
         return self.kind or name
+
+
+def fitted(ports: Mapping[str, Port], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return input values as their ports take them: a single-valued port takes the first file of a request's list."""
+    return {
+        name: value[0] if name in ports and ports[name].type != "array" and _are_files(value) else value
+        for name, value in values.items()
+    }
+
+
+def _are_files(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and "uri" in item for item in value)
 
 
 class Resources(BaseModel):

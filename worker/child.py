@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from schemas.capability import fitted
 from schemas.contracts.table import contracts
 from schemas.outcome import Cancelled, Failed, Outcome, Succeeded, TaskFailure
 from schemas.states import FailureKind
@@ -84,7 +85,7 @@ def perform(order: dict[str, Any], *, registry: Registry, line: Line) -> Outcome
     except ValidationError as error:
         return Failed(failure=invalid_params(error))
     try:
-        return _checked(task, task.function(context, params, order["inputs"]), context)
+        return _checked(task, task.function(context, params, fitted(task.inputs, order["inputs"])), context)
     except TaskCancelled:
         return Cancelled()
     except Exception as error:  # the edge of the process: everything becomes data
