@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -47,7 +47,7 @@ def read_brief(request: PlanRequest) -> Understood:
     styles, style_spans = _styles(goal)
     language, language_spans = _language(goal, request.user_context.language)
     wishes = _wishes(
-        goal, images=bool(images), audio=bool(audio), svg=bool(svg), video="video" in others, timed=duration is not None
+        goal, images=bool(images), audio=bool(audio), svg=bool(svg), others=others, timed=duration is not None
     )
     spans = [(item.start, item.end) for item in (duration, resolution) if item is not None]
     topic = read_topic(goal, spans=[*spans, *style_spans, *language_spans]) if _means_something(goal) else ""
@@ -96,21 +96,23 @@ class _Wishes:
     is_guess: bool = False
 
 
-def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, video: bool, timed: bool) -> _Wishes:
+def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collection[str], timed: bool) -> _Wishes:
     """Return what the goal wants and excludes; what names nothing is told as a video, drawn, or nothing to make."""
-    excluded = tuple(dict.fromkeys(item for match in _all(wish_words.EXCLUDED, goal) for item in _named(match["what"])))
+    goal = goal.replace("_", " ")
+    words = [match["what"] or match["what2"] for match in _all(wish_words.EXCLUDED, goal)]
+    excluded = tuple(dict.fromkeys(item for each in words for item in _named(each)))
     text = _blank(rf"(?:{wish_words.APPROVAL})" + r"(?:\s+(?:the|this|its)?\s*\w+)?", goal)
     text = _blank(wish_words.TRAIN_IDIOMS, _blank(wish_words.EXCLUDED, text))
     # The wish stands before its subject: in "a video about photos", photos are no deliverable.
     wish = _before_subject(text)
     bare = _blank(wish_words.MATERIAL, wish)
     wanted = _named(_blank(wish_words.PURPOSE, bare), training=wish) or _named(bare, training=wish)
-    for item, pattern in _brought(images=images, audio=audio, video=video):
+    for item, pattern in _brought(images=images, audio=audio, video="video" in others):
         wanted = [each for each in wanted if each is not item or item in _named(_blank(pattern, bare))]
     if only := _only(goal):
         wanted = [only]
-    if _found(wish_words.TRAIN, wish) and not {Deliverable.LORA, Deliverable.VOICE} & set(wanted):
-        wanted += [Deliverable.LORA] if images or not audio else []
+    if _found(wish_words.TRAIN, wish) and (images or audio) and not {Deliverable.LORA, Deliverable.VOICE} & set(wanted):
+        wanted += [Deliverable.LORA] if images else []
         wanted += [Deliverable.VOICE] if audio else []
     only_training = _found(wish_words.ONLY + r"\s+(?:\w+\s+){0,2}?" + wish_words.TRAIN, wish)
     if only_training:
@@ -118,7 +120,7 @@ def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, video: bool, tim
     wanted = [item for item in wanted if item not in excluded and not (item.kind == "video" and _no_video(excluded))]
     if wanted and not set(wanted) - TRAINED and timed and not only_training and not _no_video(excluded):
         wanted.append(Deliverable.VIDEO)  # what has a length is no training
-    wanted = _without_material(wanted, images=images, svg=svg, video=video)
+    wanted = _without_material(wanted, images=images, svg=svg, others=others)
     if wanted or excluded or not _means_something(goal):
         return _Wishes(tuple(wanted), excluded)
     guess = _unnamed(goal)
@@ -141,13 +143,16 @@ def _only(goal: str) -> Deliverable | None:
     return next((item for stem, item in wish_words.ONLY_MEANS.items() if word.startswith(stem)), None)
 
 
-def _without_material(wanted: list[Deliverable], *, images: bool, svg: bool, video: bool) -> list[Deliverable]:
+def _without_material(
+    wanted: list[Deliverable], *, images: bool, svg: bool, others: Collection[str]
+) -> list[Deliverable]:
     """Leave out what the caller brought along to have something else made of it."""
     made_of = {
         Deliverable.IMAGE: images and {Deliverable.MODEL3D, Deliverable.SCENE_ANIMATION, Deliverable.TALKING_VIDEO},
         Deliverable.SVG: svg and {Deliverable.MODEL3D, Deliverable.SCENE_ANIMATION},
-        Deliverable.VIDEO: video and {Deliverable.UPSCALED_VIDEO, Deliverable.LIPSYNCED_VIDEO},
+        Deliverable.VIDEO: "video" in others and {Deliverable.UPSCALED_VIDEO, Deliverable.LIPSYNCED_VIDEO},
     }
+    wanted = [item for item in wanted if item.kind not in others or item.kind != item.value] or wanted
     left = [item for item in wanted if not (made_of.get(item) and made_of[item] & set(wanted))]  # type: ignore[operator]
     if Deliverable.SCENE_ANIMATION in left and Deliverable.MODEL3D in left and not (Deliverable.SVG in left or svg):
         left.remove(Deliverable.MODEL3D)  # "in 3D" of an animation
@@ -177,12 +182,10 @@ def _named(text: str, *, training: str | None = None) -> list[Deliverable]:
         if not _found(pattern, searched):
             continue
         found.append(deliverable)
+        if deliverable.kind == "video":  # "an avatar video" and "a video of an avatar" are one wish
+            text = _blank(rf"(?:{pattern}){wish_words.NEAR}\b{wish_words.VIDEO_WORD}", text)
+            text = _blank(rf"\b{wish_words.VIDEO_WORD}{wish_words.NEAR}(?:{pattern})", text)
         text = _blank(pattern, text)
-        if deliverable.kind == "video":  # "an avatar video" is one wish
-            text = _blank(
-                r"\b[\w-]*(?:video|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b(?! (?:and|und|y|et) )",
-                text,
-            )
         if deliverable in {Deliverable.SVG, Deliverable.SCENE_ANIMATION}:  # "an icon as SVG" is one wish, too
             text = _blank(wish_words.DRAWING, text)
     training_only = {Deliverable.LORA, Deliverable.VOICE} & set(found)

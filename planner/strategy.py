@@ -68,6 +68,11 @@ def from_templates(situation: Situation) -> Proposal:
         "resolution": situation.settled.resolution,
     }
     known = template.params.model_fields
+    if unused := sorted(set(brief.others) - set(known)):
+        message = f"the template {template.name} has no use for the given {', '.join(unused)}"
+        raise UnsatisfiableGoal(
+            message, diagnostics=[problem(Code.UNSATISFIABLE_GOAL, f"/inputs/{unused[0]}", message)]
+        )
     try:
         params = template.params.model_validate({name: value for name, value in values.items() if name in known})
     except ValidationError as error:

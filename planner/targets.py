@@ -21,6 +21,7 @@ from schemas.contracts.table import Advertised, advertised, contracts
 
 CLEAR, PLAUSIBLE = 0.40, 0.14
 """Cosines: from `CLEAR` on a clause means a task whatever else it names; below `PLAUSIBLE` it means none."""
+FAR_AHEAD = 0.10
 AHEAD = 0.05
 """By how much a task must be nearer to the goal than the fixed one that would make the same."""
 ON_TOP = 0.25
@@ -103,9 +104,9 @@ def settled_on(brief: Brief, manifest: Manifest, *, covered: Collection[Delivera
     best = max(matches.values(), key=lambda match: match.score)
     if brief.is_guess or not brief.deliverables:
         rival = 0.0 if best.is_brought else _nearness(brief, brief.deliverables, manifest)
-        if best.score < PLAUSIBLE or (rival >= PLAUSIBLE and best.score < rival + AHEAD):
+        if not _is_plausible(best, matches) or (rival >= PLAUSIBLE and best.score < rival + AHEAD):
             return brief
-        chosen = _chosen(matches, brief, manifest, floor=PLAUSIBLE)
+        chosen = _chosen(matches, brief, manifest, floor=min(PLAUSIBLE, best.score))
         return brief.model_copy(update={"deliverables": (), "is_guess": False, "tasks": chosen})
     rivals = {item: _rival(item, brief, manifest, matches, covered) for item in brief.deliverables}
     kept = tuple(item for item in brief.deliverables if rivals[item] is None)
@@ -119,6 +120,12 @@ def settled_on(brief: Brief, manifest: Manifest, *, covered: Collection[Delivera
     }
     chosen = _chosen(meant, brief, manifest, floor=0.0) if meant else ()
     return brief.model_copy(update={"deliverables": kept, "tasks": chosen})
+
+
+def _is_plausible(best: _Match, matches: Mapping[str, _Match]) -> bool:
+    """Say whether the nearest task may be meant: near, or not quite so near and far ahead of all the others."""
+    second = max((match.score for match in matches.values() if match is not best), default=0.0)
+    return best.score >= PLAUSIBLE or (len(matches) > 1 and best.score >= FAR_AHEAD + max(0.0, second))
 
 
 def _guessed(brief: Brief, manifest: Manifest) -> Brief:

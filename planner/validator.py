@@ -108,15 +108,24 @@ def _malformed(error: dict[str, Any]) -> Diagnostic:
     given, kind = error.get("input"), error["type"]
     context = error.get("ctx", {})
     if kind == "too_long" and location == ["nodes"]:
-        return problem(Code.CONSTRAINT_VIOLATED, path, error["msg"], allowed=context.get("max_length"))
+        return problem(
+            Code.CONSTRAINT_VIOLATED,
+            path,
+            error["msg"],
+            allowed=context.get("max_length"),
+            hint="split it into several jobs",
+        )
     if location[-1:] == ["plane"] and kind != "missing":
-        allowed = ["node", "python"]
-        return problem(Code.WRONG_PLANE, path, "there are two planes", got=_shown(given), allowed=allowed)
+        planes = ["node", "python"]
+        hint = did_you_mean(str(given), planes, otherwise="use 'node' in the API process, 'python' on a worker")
+        return problem(Code.WRONG_PLANE, path, "there are two planes", got=_shown(given), allowed=planes, hint=hint)
     if kind == "extra_forbidden":
         known = sorted(PlanNode.model_fields if location[:1] == ["nodes"] else Plan.model_fields)
         hint = did_you_mean(location[-1], known, otherwise="remove it")
         return problem(Code.INVALID_PARAM, path, f"there is no field {location[-1]!r}", allowed=known, hint=hint)
-    return problem(Code.INVALID_PARAM, path, error["msg"], got=_shown(given), allowed=context.get("pattern"))
+    hint = f"add {location[-1]!r}" if kind == "missing" else "compare with a plan that POST /api/plan returns"
+    pattern = context.get("pattern")
+    return problem(Code.INVALID_PARAM, path, error["msg"], got=_shown(given), allowed=pattern, hint=hint)
 
 
 def _shown(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from schemas.brief import Deliverable as D
 
 _VIDEO = (
-    r"videos?|v[ií]deos?|vid[ée]os?|clips?|films?|filmati|movies?|pel[ií]culas?|reels?|tiktoks?|(?:youtube |"
+    r"videos?|v[ií]deos?|vid[ée]os?|clips?|films?|filmati|movies?|pel[ií]culas?|reels?|vids?|tiktoks?|(?:youtube |"
     r"yt )shorts?|shorts|trailers?|"
     r"teasers?|video-?clips?|filmchen|kurzfilme?"
 )
@@ -37,7 +37,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
             rf"(?:animations?|visuali[sz]ations?|animationen|animaci[óo]n)\b"
             rf"|\banimaci[óo]n (?:matem[áa]tica|de matem[áa]ticas)|\banimation math[ée]matique"
             rf"|\b(?:animate|visuali[sz]e|prove|animiere?|veranschauliche?|anima|demuestra|anime)\b[^.]*\b{_PROOF}\b"
-            rf"|\bprove (?:visually|with (?:pictures|animations?))\b|\b(?:animated|visual|animierte[rsn]?) {_PROOF}\b"
+            rf"|\bprove (?:visually|with (?:pictures|animations?))\b|\b(?:animated|visual|"
+            rf"animierte[rsn]?) (?:\w+ )?{_PROOF}\b"
             rf"|\banimations?\b[^.]*\b{_PROOF}\b|\bbeweise\b[^.]*\banimation"
         ),
     ),
@@ -155,7 +156,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
     ),
     (
         D.MEMORY,
-        r"\b(?:remember|memori[sz]e|keep in mind|merk(?:e)? dir|recuerda|souviens-toi)\b(?! (?:the|when|how|"
+        r"\b(?:store|save|keep)\b[^.]{0,20}\b(?:in|to) (?:your |the )?memory\b|\b(?:remember|memori[sz]e|"
+        r"keep in mind|merk(?:e)? dir|recuerda|souviens-toi)\b(?! (?:the|when|how|"
         r"that \w+ (?:i|we|you)))",
     ),
 )
@@ -227,13 +229,19 @@ BROUGHT_AUDIO = (
 """What the caller brought along, when there is one."""
 
 EXCLUDED = (
-    r"(?:\b(?:no|without|skip(?: the)?|not an?|never an?|kein(?:e|en)?|ohne|sin|sans|pas de|"
-    r"don'?t (?:make|create|render|"
-    r"generate|want|need)(?: me)?(?: an?| the| any)?|do not (?:make|create|render|generate)(?: an?| the| any)?)\s+)"
+    r"(?:\b(?:no|without|skip(?: the)?|not an?|never an?|nor|neither|kein(?:e|en)?|ohne|weder|sin|ni|sans|"
+    r"pas (?:de|d')|senza|sem|"
+    r"(?:don'?t|do not|does not|doesn'?t) (?:make|create|render|generate|want|need|produce)(?: me)?(?: an?|"
+    r" the| any)?)\s+)"
     r"(?:(?:any|an?|the|ein(?:e|en)?|un[ae]?)\s+)?(?P<what>[\w-]+(?:[ -](?:video|model|portrait))?)"
+    r"|\b(?P<what2>[\w-]+) (?:is|are) (?:no use|useless|not (?:needed|wanted|necessary)|unnecessary)\b"
 )
+VIDEO_WORD = r"[\w-]*(?:vid(?:eo)?|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b"
+NEAR = r"(?:(?!\b(?:and|und|y|et|e|plus|with|then|dann|dazu)\b)[^.;,:()]){0,40}?"
+"""Between two words of one wish."""
 OTHER_DEEDS = (
-    r"^\W*(?:please\s+|can you\s+|could you\s+|bitte\s+|hey\s+|hi\s+)*(?:send|e-?mail|mail|order|buy|book|"
+    r"^\W*(?:please\s+|can you\s+|could you\s+|bitte\s+|hey\s+|hi\s+)*(?:send|e-?mail|mail|transfer|wire|"
+    r"withdraw|deposit|subscribe|vote|apply|sign|order|buy|book|"
     r"reserve|pay|call|phone|text|"
     r"compile|run|execute|install|deploy|debug|refactor|fix|repair|brew|cook|bake|clean|wash|deliver|check|"
     r"verify|calculate|"
@@ -258,7 +266,7 @@ ONLY = r"\b(?:only|just|nur|solo|s[óo]lo|seulement|uniquement|nothing but)\b"
 TRAIN = r"\b(?:train|training|fine-?tune|trainiere?|trainieren|entrena(?:r)?|entra[îi]ne[rz]?)\b"
 TRAIN_IDIOMS = (
     r"\b(?:train (?:station|ride|journey|set|track|travel|drivers?|wrecks?|crash|lines?|"
-    r"robbery)|(?:model|steam|express|"
+    r"robbery)|(?:model|steam|gear|drive|power|wagon|express|"
     r"freight|bullet|high-speed|a|the|by|toy|night|old|passenger|trains) trains?)\b|\b(?:strength|weight|dog|"
     r"marathon|"
     r"interval|sales|safety|compliance|employee|staff|onboarding|potty|sleep|cross|fitness|crate) training\b"
@@ -314,10 +322,12 @@ SUBJECT = (
 )
 """Behind these words stands what a result is about ..."""
 NEXT_WISH = (
-    r"(?:\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|\bluego\b|\bdespu[ée]s\b|"
+    r"(?::|\(\w\)|\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|"
+    r"\bluego\b|\bdespu[ée]s\b|"
     r"\btogether with\b|\balong with\b|\bas well as\b|\bzusammen mit\b|\bsowie\b|\bjunto con\b|\bas[íi] como\b|"
     r"\bainsi qu|\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:then\s+|dazu\s+|puis\s+)?"
-    r"(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?(?:(?:an?|one|two|some|the|ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
+    r"(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?(?:,?\s*\w+ly,?\s+)?(?:(?:an?|one|two|some|the|"
+    r"ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
     r"render|train|draw|save|use|keep|let|it|crea|cr[ée]e|fais|haz|mach|erstelle|"
     r"zeichne|upscale|publish|remember)\b"
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from planner.rules.view import View, did_you_mean, problem
+from planner.rules.view import View, choices, did_you_mean, problem
 from schemas.builder import not_live
 from schemas.contracts.table import contracts
 from schemas.diagnostics import Code, Diagnostic
@@ -17,7 +17,8 @@ def tasks_are_live(view: View) -> Iterator[Diagnostic]:
             why = not_live(node.task, view.manifest)
             names = [*view.manifest.node, *view.manifest.python]
             hint = did_you_mean(node.task, names, otherwise=why.hint) if found is None else why.hint
-            yield why.model_copy(update={"path": f"/nodes/{place}/task", "hint": hint})
+            allowed = choices(names) if found is None else None
+            yield why.model_copy(update={"path": f"/nodes/{place}/task", "hint": hint, "allowed": allowed})
 
 
 def planes_are_those_advertised(view: View) -> Iterator[Diagnostic]:
@@ -36,25 +37,28 @@ def planes_are_those_advertised(view: View) -> Iterator[Diagnostic]:
 def variants_are_live(view: View) -> Iterator[Diagnostic]:
     for place, node, found in view.known():
         variants, wanted = found.capability.variants, node.params.get("variant")
-        if found.capability.enabled and variants is not None and isinstance(wanted, str) and wanted not in variants:
+        if found.capability.enabled and variants is not None and wanted is not None and wanted not in variants:
             yield problem(
                 Code.VARIANT_UNAVAILABLE,
                 f"/nodes/{place}/params/variant",
                 f"{node.task} has no live variant {wanted!r}",
                 got=wanted,
                 allowed=list(variants),
-                hint=did_you_mean(wanted, variants, otherwise=_choices(variants)),
+                hint=did_you_mean(str(wanted), variants, otherwise=_choices(variants)),
             )
 
 
 def results_are_written_once(view: View) -> Iterator[Diagnostic]:
-    """Two fixed tasks may yield the same thing only when the later one works on what the earlier one made."""
-    writers: dict[str, list[int]] = {}
+    """A fixed task yields its result once in a plan, except where the later run works on what the earlier one made.
+
+    Two different makers of one kind, as a Manim animation and a narrated video, are two results.
+    """
+    writers: dict[tuple[str, str], list[int]] = {}
     for place, node, found in view.known():
         if node.task in contracts():
             for key in found.capability.outputs or ():
-                writers.setdefault(key, []).append(place)
-    for key, places in writers.items():
+                writers.setdefault((node.task, key), []).append(place)
+    for (_, key), places in writers.items():
         for later in places:
             rivals = [other for other in places if other < later and not _one_works_on_the_other(view, later, other)]
             if rivals:
