@@ -107,7 +107,7 @@ def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collecti
     wish = _before_subject(text)
     bare = _blank(wish_words.MATERIAL, wish)
     wanted = _named(_blank(wish_words.PURPOSE, bare), training=wish) or _named(bare, training=wish)
-    for item, pattern in _brought(images=images, audio=audio, video="video" in others):
+    for item, pattern in _brought(images=images or "image" in others, audio=audio, video="video" in others):
         wanted = [each for each in wanted if each is not item or item in _named(_blank(pattern, bare))]
     if only := _only(goal):
         wanted = [only]

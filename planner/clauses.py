@@ -12,17 +12,20 @@ _SENTENCE = re.compile(r"(?<=[.!?;\n])\s+|[;\n]+")
 _IMPERATIVE = (
     r"enable|activate|ignore|disregard|forget|bypass|override|circumvent|disable|delete|drop|"
     r"erase|wipe|destroy|truncate|remove|purge|shut|kill|reveal|print|show|"
-    r"leak|dump|expose|exfiltrate|steal|send|upload|post|email|forward|transmit|copy|run|execute|eval|exec|invoke|call|"
+    r"leak|dump|expose|exfiltrate|steal|send|upload|post|email|forward|transmit|copy|run|execute|eval|exec|"
+    r"invoke|call|"
     r"add|insert|spawn|launch|download|fetch|curl|wget|rm|sudo|format|encrypt|hack|attack|ddos|grant|give|read|cat|"
     r"access|open|list|output|repeat|return|act|pretend|you|system|assistant|from|ignoriere|"
     r"vergiss|lösche|zeige|sende|ignora|olvida|"
     r"borra|elimina|envía|envia|muestra|ignore[zr]?|oublie|supprime[zr]?|efface|envoie|affiche|"
     r"new|set|change|switch|enter"
 )
+# Possessive quantifiers: a goal of nothing but joints must not be tried in every partition.
 _JOINT = re.compile(
-    rf"(?:\s*,\s*|\s+[-–—]\s*|\s*:\s+|\s+)(?:(?:and|but|then|also|und|dann|y|luego|et|puis|"
-    rf"&&)\s+)+(?:(?:then|also|please|secretly|silently)\s+)*(?=(?:{_IMPERATIVE})\b)"
-    rf"|\s*[,:]\s*(?:(?:please|also|first|now)\s+)*(?=(?:{_IMPERATIVE})\b)|\s+[-–—]\s+(?=(?:{_IMPERATIVE})\b)|\s+&&\s+",
+    rf"(?:\s*+,\s*+|\s++[-–—]\s++|\s*+:\s++|\s++)(?=(?:and|but|then|also|und|dann|y|luego|et|puis|&&)\s)"
+    rf"(?:(?:and|but|then|also|und|dann|y|luego|et|puis|&&|please|secretly|silently)\s++)++(?=(?:{_IMPERATIVE})\b)"
+    rf"|\s*+[,:]\s*+(?:(?:please|also|first|now)\s++)*+(?=(?:{_IMPERATIVE})\b)|\s++[-–—]\s++(?=(?:{_IMPERATIVE})\b)"
+    rf"|\s++&&\s++",
     re.IGNORECASE,
 )
 _SUBORDINATE = re.compile(
@@ -43,7 +46,9 @@ _DATA = (
     r"checkpoints?|everything|history|storage|s3|postgres|redis|schema)"
 )
 _CONFIDENTIAL = (
-    r"(?:secrets?|passwords?|credentials?|(?:api|access|secret|ssh|private|aws|"
+    r"(?:secrets?|passwords?|contraseñas?|passw(?:ö|oe)rter|kennw(?:ö|oe)rter|mots de passe|contrase[ñn]as?|"
+    r"geheime?[nrs]?\s+(?:anweisung\w*|daten|schlüssel)|instrucciones secretas|instructions secrètes|"
+    r"credentials?|(?:api|access|secret|ssh|private|aws|"
     r"encryption)[\s_-]?(?:keys?|tokens?)|tokens?|"
     r"env(?:ironment)?(?:[\s_-]?(?:vars?|variables?|file))|\.env\b|system[\s-]prompts?|(?:your|"
     r"hidden|initial|internal)\s+"
@@ -53,8 +58,9 @@ _CONFIDENTIAL = (
     r"(?:user|customer|personal|private|other users'?)\s+(?:data|details|information|emails|videos|files|uploads))"
 )
 _LEAD = (
-    r"^(?:\W*(?:please|then|also|now|and|but|first|next|kindly|just|bitte|dann|por favor|luego|"
-    r"s'il te plaît|secretly|silently)\b[\s,]*)*\W*"
+    r"^(?:\W*\b(?:please|then|also|now|and|but|first|next|kindly|just|bitte|dann|por favor|luego|"
+    r"s'il te plaît|secretly|silently|before (?:anything|everything) else|first of all|by the way|btw|oh|ok(?:ay)?|"
+    r"one more thing|zuerst|vorher|primero|antes de (?:nada|todo)|d'abord|avant tout)\b)*+\W*"
 )
 _DIRECTED = tuple(
     re.compile(_LEAD + pattern, re.IGNORECASE | re.DOTALL)
@@ -121,7 +127,7 @@ _DIRECTED = tuple(
             rf"(?:reveal|print|show|tell|give|leak|dump|expose|exfiltrate|steal|send|upload|post|email|"
             rf"e-mail|forward|transmit|copy|read|"
             rf"display|output|repeat|return|list|cat|access|open|share|include|write|say|what (?:is|are)|"
-            rf"zeige?|sende|muestra|envía|envia|affiche|envoie)\s+"
+            rf"zeige?|verrate|sende|dime|muestra|montre|envía|envia|affiche|envoie)\s+"
             rf"(?:me\s+|us\s+|out\s+|back\s+)?(?:\S+\s+){{0,4}}?{_CONFIDENTIAL}"
         ),
         (
@@ -131,7 +137,8 @@ _DIRECTED = tuple(
         ),
         # Code and tools.
         (
-            r"(?:call|invoke|run|execute|use|add|insert|trigger|include|append|rufe?|llama|appelle)\s+(?:\S+\s+){0,3}?[`'\"]?"
+            r"(?:call|invoke|run|execute|use|add|insert|trigger|include|append|rufe?|llama|"
+            r"appelle)\s+(?:\S+\s+){0,3}?[`'\"]?"
             r"\w*(?:delete|drop|wipe|erase|purge|destroy|exfil|leak|dump|steal|kill|shutdown|format)\w*_\w+"
         ),
         (
@@ -158,7 +165,8 @@ _DIRECTED = tuple(
             r"website|account|system|network|database|bank|computer|phone|wifi|neighbou?r\w*|ex\w*|school|company)\b"
         ),
         r"(?:grant|give)\s+(?:me|yourself|us)\s+(?:\w+\s+)?(?:admin|root|access|privileges?|permissions?)\b",
-        r"(?:read|write|overwrite|modify|edit|open|cat)\s+(?:\S+\s+){0,3}?(?:/etc/|/proc/|/root/|/var/|~/|\.\./|c:\\)",
+        r"(?:read|write|overwrite|modify|edit|open|cat)\s+(?:\S+\s+){0,3}?(?:/etc/|/proc/|/root/|/var/|~/|"
+        r"\.\./|c:\\)",
     )
 )
 _ANYWHERE = tuple(

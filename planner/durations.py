@@ -62,7 +62,7 @@ _PHRASES: tuple[tuple[re.Pattern[str], float], ...] = tuple(
     )
 )  # fmt: skip
 _NOT_A_LENGTH = re.compile(
-    r"(?:\b(?:the (?:first|last|next|past)|every|each|per|ago|within the|age of)\s*|\b(?:first|last|next)\s+)$",
+    r"(?:\b(?:the (?:first|last|next|past)|every|each|per|ago|within the|age of)\s*|\b(?:first|next)\s+)$",
     re.IGNORECASE,
 )
 

@@ -13,7 +13,10 @@ _VIDEO = (
     r"teasers?|video-?clips?|filmchen|kurzfilme?"
 )
 _EXPLAINER = r"explainers?|erkl[äa]r(?:video|film)s?|explicativ[oa]s?|explicati(?:f|ve)s?"
-_3D = r"(?:3-?\s?d|three-dimensional|dreidimensional\w*|tridimension\w*|(?:in|en) (?:tres|trois) dimensione?s)"
+_3D = (
+    r"(?:3-?\s?d|three-dimensional|dreidimensional\w*|tridimension\w*|(?:in|en) (?:three|drei|tres|trois|"
+    r"tre|tr[êe]s) dimension\w*)"
+)
 _PROOF = (
     r"(?:proofs?|theorems?|equations?|formula[es]?|integrals?|derivatives?|beweis\w*|satz(?:es)?|gleichung\w*|"
     r"teorema|demostraci[óo]n|ecuaci[óo]n\w*|th[ée]or[èe]me|d[ée]monstration|preuve)"
@@ -36,10 +39,11 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
             rf"|\b(?:math(?:s|ematical|ematics)?|proof|theorem|mathematische?)[\s-]+(?:\w+[\s-]+)?"
             rf"(?:animations?|visuali[sz]ations?|animationen|animaci[óo]n)\b"
             rf"|\banimaci[óo]n (?:matem[áa]tica|de matem[áa]ticas)|\banimation math[ée]matique"
-            rf"|\b(?:animate|visuali[sz]e|prove|animiere?|veranschauliche?|anima|demuestra|anime)\b[^.]*\b{_PROOF}\b"
+            rf"|\b(?:animate|visuali[sz]e|prove|animiere?|veranschauliche?|anima|demuestra|"
+            rf"anime)\b[^.]{{0,120}}\b{_PROOF}\b"
             rf"|\bprove (?:visually|with (?:pictures|animations?))\b|\b(?:animated|visual|"
             rf"animierte[rsn]?) (?:\w+ )?{_PROOF}\b"
-            rf"|\banimations?\b[^.]*\b{_PROOF}\b|\bbeweise\b[^.]*\banimation"
+            rf"|\banimations?\b[^.]{{0,120}}\b{_PROOF}\b|\bbeweise\b[^.]{{0,120}}\banimation"
         ),
     ),
     (
@@ -112,7 +116,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
         D.LORA,
         (
             r"\bloras?\b|\b(?:train|fine-?tune|trainiere?|entrena|entra[îi]ne|learn|teach|lerne?|aprende|apprends?)\b"
-            r"[^.]*\b(?:photos?|pictures?|images?|face|looks?|likeness|appearance|style|bilder\w*|fotos?|aussehen|"
+            r"[^.]{0,120}\b(?:photos?|pictures?|images?|face|looks?|likeness|appearance|style|bilder\w*|"
+            r"fotos?|aussehen|"
             r"gesicht|im[áa]genes|cara|visage|apparence|selfies?)\b"
         ),
     ),
@@ -121,9 +126,10 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
         (
             r"\b(?:train|clone|fine-?tune|trainiere?|klone?|entrena|clona|entra[îi]ne|learn|teach|copy|"
             r"imitate|lerne?|"
-            r"aprende|apprends?|build|make|create)\b[^.]*?\b(?:my |a |his |her |our |the |meine |mi |ma )?"
-            r"(?:voice(?!-?over)|stimme|voz|voix)\b|\b(?:train|learn|clone|entrena|trainiere?)\b[^.]*\brecordings?\b"
-            r"|\bvoice[\s-]+(?:clone|cloning|training|model)\b"
+            r"aprende|apprends?|build|make|create)\b[^.]{0,120}?\b(?:my |a |his |her |our |the |meine |mi |ma )?"
+            r"(?:voice(?!-?over)|stimme|voz|voix)\b|\b(?:train|learn|clone|entrena|"
+            r"trainiere?)\b[^.]{0,120}\brecordings?\b"
+            r"|\bvoice[\s-]+(?:clone|cloning|training|model)\b|\bvoice (?:from|out of) (?:the|my|these|those|our)\b"
         ),
     ),
     (
@@ -205,7 +211,8 @@ MATERIAL = (
     r"[àa] partir de)\s+(?:these|this|my|the|our|"
     r"those|meine[nrms]?|diesen?|mis?|mes|mon|ces|estas?|attached|uploaded|"
     r"provided)\s+(?:\w+\s+){0,2}?(?:photos?|pictures?|"
-    r"images?|selfies?|recordings?|audio|voice|svg|drawings?|sketch(?:es)?|logo|script|bildern?|"
+    r"images?|selfies?|recordings?|audio|voice|svg|drawings?|sketch(?:es)?|logo|script|clips?|tapes?|samples?|"
+    r"files?|uploads?|bildern?|"
     r"fotos?|stimme|im[áa]genes|"
     r"voz|voix|portraits?)\b"
 )
@@ -240,7 +247,9 @@ VIDEO_WORD = r"[\w-]*(?:vid(?:eo)?|clip|film|movie|animation|explainer|v[ií]deo
 NEAR = r"(?:(?!\b(?:and|und|y|et|e|plus|with|then|dann|dazu)\b)[^.;,:()]){0,40}?"
 """Between two words of one wish."""
 OTHER_DEEDS = (
-    r"^\W*(?:please\s+|can you\s+|could you\s+|bitte\s+|hey\s+|hi\s+)*(?:send|e-?mail|mail|transfer|wire|"
+    r"^\W*(?:please\s+|can you\s+|could you\s+|bitte\s+|hey\s+|hi\s+)*(?:do|lend|bring|fold|iron|walk|feed|"
+    r"mow|carry|wake|unlock|lock|dim|switch|stop|cancel|refund|return|ship|"
+    r"fax|tweet|post|upload|delete|remove|send|e-?mail|mail|transfer|wire|"
     r"withdraw|deposit|subscribe|vote|apply|sign|order|buy|book|"
     r"reserve|pay|call|phone|text|"
     r"compile|run|execute|install|deploy|debug|refactor|fix|repair|brew|cook|bake|clean|wash|deliver|check|"
@@ -265,6 +274,7 @@ NOT_MEDIA = (
 ONLY = r"\b(?:only|just|nur|solo|s[óo]lo|seulement|uniquement|nothing but)\b"
 TRAIN = r"\b(?:train|training|fine-?tune|trainiere?|trainieren|entrena(?:r)?|entra[îi]ne[rz]?)\b"
 TRAIN_IDIOMS = (
+    r"(?:\w+'s|\b(?:an?|the|this|that|my|our|his|her)) (?:\w+ )?trains?\b(?! (?:on|with|from|me|my|an?|the))|"
     r"\b(?:train (?:station|ride|journey|set|track|travel|drivers?|wrecks?|crash|lines?|"
     r"robbery)|(?:model|steam|gear|drive|power|wagon|express|"
     r"freight|bullet|high-speed|a|the|by|toy|night|old|passenger|trains) trains?)\b|\b(?:strength|weight|dog|"
@@ -316,19 +326,21 @@ MADE = (
 THING = r"^(?:an?|some|the|my|ein(?:e|en)?|un[ae]?)\b"
 
 SUBJECT = (
-    r"\b(?:about|on (?!(?:my|these|this|our|those|it|an?|the (?:attached|uploaded))\b)|"
+    r"\b(?:about|on (?!(?:my|these|this|our|those|it|them|me|an?|the (?:attached|uploaded))\b)|"
     r"explaining|on the topic of|that (?:explains|tells|shows|describes)|über|zum thema|sobre|acerca de|"
     r"au sujet de|à propos de|sur)\b"
 )
 """Behind these words stands what a result is about ..."""
 NEXT_WISH = (
-    r"(?::|\(\w\)|\band\b|\bplus\b|\balso\b|\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|"
+    r"[.;]\s*(?=(?:audio|video|svg|image|picture|3-?d|script|model)\b)|(?::|\(\w\)|\band\b|\bplus\b|\balso\b|"
+    r"\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|"
     r"\bluego\b|\bdespu[ée]s\b|"
     r"\btogether with\b|\balong with\b|\bas well as\b|\bzusammen mit\b|\bsowie\b|\bjunto con\b|\bas[íi] como\b|"
     r"\bainsi qu|\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:then\s+|dazu\s+|puis\s+)?"
     r"(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?(?:,?\s*\w+ly,?\s+)?(?:(?:an?|one|two|some|the|"
     r"ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
-    r"render|train|draw|save|use|keep|let|it|crea|cr[ée]e|fais|haz|mach|erstelle|"
+    r"render|train|draw|save|use|keep|let|have|get|produce|write|turn|build|record|narrate|animate|it|crea|"
+    r"cr[ée]e|fais|haz|mach|erstelle|"
     r"zeichne|upscale|publish|remember)\b"
 )
 """... up to the next wish."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -279,3 +280,14 @@ def test_any_text_is_read_without_an_error(goal: str) -> None:
         return
     brief = read_brief(request).brief
     assert len(brief.topic) <= len(request.goal)
+
+
+@pytest.mark.parametrize(
+    "word", ["then", "also", "and", "et", "learn", "train", "about", "no", "ignore", "delete", "a", "- "]
+)
+def test_a_goal_of_one_word_over_and_over_is_read_without_trying_every_partition(word: str) -> None:
+    """An ambiguous pattern takes minutes here and would hold the event loop; reading takes some milliseconds."""
+    for unit in (f"{word} ", f"{word}, "):
+        began = time.process_time()
+        read_brief(PlanRequest(goal=(unit * 4000)[:4000]))
+        assert time.process_time() - began < 5
