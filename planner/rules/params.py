@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from planner.lexicon import CONCRETE_PARAMS
-from planner.rules.view import View, did_you_mean, pointer, problem
+from planner.rules.view import View, choices, did_you_mean, pointer, problem
 from schemas.diagnostics import Code, Diagnostic
 from schemas.resolution import ALLOWED, parse_resolution
 
@@ -53,6 +53,7 @@ def renderings_are_concrete(view: View) -> Iterator[Diagnostic]:
                 f"{resolution!r} is not a resolution that can be served",
                 got=resolution,
                 allowed=ALLOWED,
+                hint=f"use {ALLOWED}",
             )
 
 
@@ -115,7 +116,7 @@ def _errors(validator: Any, params: dict[str, Any]) -> list[Any]:
 def _told(place: int, params: dict[str, Any], error: Any) -> Iterator[Diagnostic]:
     base = f"/nodes/{place}/params"
     if isinstance(error, str):
-        yield problem(Code.INVALID_PARAM, base, error)
+        yield problem(Code.INVALID_PARAM, base, error, hint="correct `params` of this task in the manifest")
         return
     path = base + "".join(f"/{pointer(str(token))}" for token in error.absolute_path)
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
@@ -126,7 +127,7 @@ def _told(place: int, params: dict[str, Any], error: Any) -> Iterator[Diagnostic
                 f"{path}/{pointer(name)}",
                 f"there is no param {name!r}",
                 got=name,
-                allowed=known,
+                allowed=choices(known),
                 hint=did_you_mean(name, known, otherwise="remove it"),
             )
         return
@@ -141,8 +142,10 @@ def _told(place: int, params: dict[str, Any], error: Any) -> Iterator[Diagnostic
         )
         return
     value = error.validator_value
-    near = did_you_mean(error.instance, map(str, value)) if _is_choice(error) else None
-    yield problem(Code.INVALID_PARAM, path, _short(error.message), got=_short(error.instance), allowed=value, hint=near)
+    hint = f"the params schema of the task asks for {error.validator}: {_short(value)}"
+    if _is_choice(error):
+        hint = did_you_mean(error.instance, map(str, value), otherwise=f"use one of {_short(value)}")
+    yield problem(Code.INVALID_PARAM, path, _short(error.message), got=_short(error.instance), allowed=value, hint=hint)
 
 
 def _is_choice(error: Any) -> bool:

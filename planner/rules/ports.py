@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from planner.rules.view import View, did_you_mean, pointer, problem
+from planner.rules.view import View, choices, did_you_mean, pointer, problem
 from schemas.capability import MEDIA_KINDS, Port
 from schemas.diagnostics import Code, Diagnostic
 from schemas.plan import Binding, PlanNode, parse_binding
@@ -31,7 +31,7 @@ def required_inputs_are_bound(view: View) -> Iterator[Diagnostic]:
                     Code.MISSING_INPUT,
                     f"/nodes/{place}/inputs/{pointer(name)}",
                     f"{node.id!r} ({node.task}) needs its input {name!r} ({_shown(name, port)})",
-                    allowed=_offers(view, name, port) or None,
+                    allowed=choices(_offers(view, name, port)) or None,
                     hint=f"bind it to `NODE.PORT` or `request.KEY` that yields {port.kind_of(name)}",
                 )
 
@@ -46,7 +46,7 @@ def bound_ports_exist(view: View) -> Iterator[Diagnostic]:
                     f"/nodes/{place}/inputs/{pointer(name)}",
                     f"{node.task} has no input {name!r}",
                     got=name,
-                    allowed=sorted(ports),
+                    allowed=choices(ports),
                     hint=did_you_mean(name, ports, otherwise="remove this binding"),
                 )
 
@@ -113,6 +113,7 @@ def fan_out_is_over_a_list(view: View) -> Iterator[Diagnostic]:
                 f"{node.foreach!r} is not a list, so {node.id!r} cannot fan out over it",
                 got=node.foreach,
                 allowed="a port or value of type array",
+                hint="name a list, or remove `foreach`",
             )
 
 
@@ -131,7 +132,7 @@ def _in_context(view: View, path: str, text: str, binding: Binding) -> Iterator[
             path,
             f"the request holds no {binding.port!r}",
             got=text,
-            allowed=sorted(f"request.{key}" for key in view.plan.context),
+            allowed=choices(f"request.{key}" for key in view.plan.context),
             hint=did_you_mean(binding.port, view.plan.context, otherwise=f"add {binding.port!r} to the plan's context"),
         )
 
@@ -144,7 +145,7 @@ def _from_node(view: View, place: int, path: str, text: str, binding: Binding) -
             path,
             f"no node has the id {binding.source!r}",
             got=text,
-            allowed=sorted(view.index),
+            allowed=choices(view.index),
             hint=did_you_mean(binding.source, view.index, otherwise="add the node or bind another one"),
         )
         return
@@ -156,7 +157,7 @@ def _from_node(view: View, place: int, path: str, text: str, binding: Binding) -
             path,
             f"{binding.source!r} yields no {binding.port!r}",
             got=text,
-            allowed=sorted(f"{binding.source}.{name}" for name in outputs),
+            allowed=choices(f"{binding.source}.{name}" for name in outputs),
             hint=did_you_mean(binding.port, outputs, otherwise="bind an output that it has"),
         )
     runs = set(view.order)
@@ -247,6 +248,8 @@ def _offers(view: View, name: str, port: Port) -> list[str]:
     return sorted(set(found))
 
 
-def _better_source(view: View, name: str, port: Port) -> str | None:
+def _better_source(view: View, name: str, port: Port) -> str:
     offers = _offers(view, name, port)
-    return f"bind {' or '.join(repr(text) for text in offers[:3])}" if offers else None
+    if offers:
+        return f"bind {' or '.join(repr(text) for text in offers[:3])}"
+    return f"add a node or a value of the request that yields {_shown(name, port)}"

@@ -30,6 +30,8 @@ _EXTENSIONS = {
 _KIND_OF = {extension: kind for kind, extensions in _EXTENSIONS.items() for extension in extensions}
 _KINDS_OF_INPUTS = {"images": "image", "audio": "audio", "svg": "svg", "video": "video", "model3d": "model3d"}
 _MAX_DEPTH = 32
+_UPLOAD = "upload the file with POST /api/uploads and use the uri it returns"
+_FLAT = "put the values into a flatter list or object"
 
 
 def references_are_allowed(view: View) -> Iterator[Diagnostic]:
@@ -48,7 +50,9 @@ def check_inputs(inputs: Mapping[str, Any], *, path: str = "/inputs") -> Iterato
 
 def _walk(value: Any, path: str, *, kind: str | None, is_text: bool, depth: int = 0) -> Iterator[Diagnostic]:
     if depth > _MAX_DEPTH:
-        yield problem(Code.INVALID_PARAM, path, f"nested deeper than {_MAX_DEPTH} levels", allowed=_MAX_DEPTH)
+        yield problem(
+            Code.INVALID_PARAM, path, f"nested deeper than {_MAX_DEPTH} levels", allowed=_MAX_DEPTH, hint=_FLAT
+        )
     elif isinstance(value, str) and not is_text:
         yield from _judged(value, path, kind)
     elif isinstance(value, Mapping):
@@ -59,7 +63,7 @@ def _walk(value: Any, path: str, *, kind: str | None, is_text: bool, depth: int 
         for place, item in enumerate(value):
             yield from _walk(item, f"{path}/{place}", kind=kind, is_text=is_text, depth=depth + 1)
     elif kind is not None and value is not None and not is_text:
-        yield problem(Code.TYPE_MISMATCH, path, "this is not a reference", got=value, allowed=ALLOWED)
+        yield problem(Code.TYPE_MISMATCH, path, "this is not a reference", got=value, allowed=ALLOWED, hint=_UPLOAD)
 
 
 def _judged(text: str, path: str, kind: str | None) -> Iterator[Diagnostic]:
@@ -105,5 +109,5 @@ def _unsafe(path: str, text: str, why: str) -> Diagnostic:
         f"this reference is not allowed: {why}",
         got=text[:300],
         allowed=ALLOWED,
-        hint="upload the file with POST /api/uploads and use the uri it returns",
+        hint=_UPLOAD,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from planner.rules.view import View, did_you_mean, problem
+from planner.rules.view import View, choices, did_you_mean, problem
 from schemas.capability import MEDIA_KINDS
 from schemas.contracts.table import contracts
 from schemas.diagnostics import Code, Diagnostic
@@ -44,7 +44,7 @@ def edges_join_known_nodes(view: View) -> Iterator[Diagnostic]:
                     f"/edges/{place}/{end}",
                     f"no node has the id {name!r}",
                     got=name,
-                    allowed=sorted(view.index),
+                    allowed=choices(view.index),
                     hint=did_you_mean(name, view.index, otherwise="add the node or remove the edge"),
                 )
 
@@ -77,8 +77,9 @@ def everything_can_start(view: View) -> Iterator[Diagnostic]:
         if place in on_ring or view.index[view.plan.nodes[place].id] != place:
             continue
         reason = f"it waits for {ghosts[place]!r}, which does not exist" if place in ghosts else "it waits for a cycle"
-        node = view.plan.nodes[place]
-        yield problem(Code.UNREACHABLE_NODE, f"/nodes/{place}", f"{node.id!r} can never start: {reason}", got=node.id)
+        hint = f"add {ghosts[place]!r} or remove the edge" if place in ghosts else "remove an edge of the cycle"
+        node, message = view.plan.nodes[place], f"can never start: {reason}"
+        yield problem(Code.UNREACHABLE_NODE, f"/nodes/{place}", f"{node.id!r} {message}", got=node.id, hint=hint)
     if len(view.plan.nodes) > 1:
         for place in _of_no_use(view):
             if not view.parents[place]:
@@ -125,6 +126,7 @@ def the_plan_is_not_too_large(view: View) -> Iterator[Diagnostic]:
                 f"{len(children)} nodes follow {view.plan.nodes[place].id!r}, at most {limits.max_fan_out} may",
                 got=len(children),
                 allowed=limits.max_fan_out,
+                hint="fan out over a list with `foreach`, or split it into several jobs",
             )
     depth = _depth(view)
     if limits.max_depth is not None and depth > limits.max_depth:
@@ -134,6 +136,7 @@ def the_plan_is_not_too_large(view: View) -> Iterator[Diagnostic]:
             f"{depth} nodes follow one after the other, at most {limits.max_depth} may",
             got=depth,
             allowed=limits.max_depth,
+            hint="let independent nodes run beside each other, or split it into several jobs",
         )
 
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, cast
 
 from schemas.capability import Manifest
 from schemas.contracts.table import Advertised, advertised
@@ -23,6 +24,12 @@ class Limits:
     max_depth: int | None = None
 
 
+MAX_CHOICES = 50
+"""How many allowed names a diagnostic lists."""
+MAX_NAME_CHARS = 128
+"""Longer ones are not compared: that takes quadratic time."""
+MAX_TEXT_CHARS, MAX_PATH_CHARS = 400, 1000
+"""How much a diagnostic repeats of a plan."""
 USER_LIMITS = Limits(max_nodes=64, max_fan_out=16, max_depth=20)
 """For plans that come from outside (RELIABILITY.md 5.7)."""
 
@@ -114,13 +121,27 @@ Rule = Callable[[View], Iterable[Diagnostic]]
 
 
 def problem(code: Code, path: str, message: str, **facts: object) -> Diagnostic:
-    """Return an error diagnostic."""
-    return Diagnostic(code=code, path=path, message=message, **facts)  # pyright: ignore[reportArgumentType]
+    """Return an error diagnostic; what a hostile plan makes very long is cut."""
+    told = {name: _cut(value) for name, value in facts.items()}
+    return Diagnostic(code=code, path=_cut(path, MAX_PATH_CHARS), message=_cut(message), **told)  # pyright: ignore[reportArgumentType]
+
+
+def _cut(value: Any, most_chars: int = MAX_TEXT_CHARS) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= most_chars else value[:most_chars] + "..."
+    return [_cut(item) for item in cast(list[Any], value)] if isinstance(value, list) else value
+
+
+def choices(known: Iterable[str]) -> list[str]:
+    """Return the names in order, the first of them where there are very many."""
+    names = sorted(known)
+    return names if len(names) <= MAX_CHOICES else [*names[:MAX_CHOICES], f"and {len(names) - MAX_CHOICES} more"]
 
 
 def did_you_mean(got: str, known: Iterable[str], *, otherwise: str | None = None) -> str | None:
     """Return `did you mean X?` for the nearest known name, else `otherwise`."""
-    near = difflib.get_close_matches(got, list(known), n=1, cutoff=0.6)
+    names = [name for name in known if len(name) <= MAX_NAME_CHARS] if len(got) <= MAX_NAME_CHARS else []
+    near = difflib.get_close_matches(got, names, n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else otherwise
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -155,3 +157,35 @@ def test_an_artifact_is_an_input_like_an_upload_and_other_buckets_are_none() -> 
     with pytest.raises(UnsatisfiableGoal) as refused:
         planned(inputs={"images": ["s3://models/u1/cat.png"]})
     assert told(refused.value) == {("unsafe_input", "/inputs/images/0")}
+
+
+def hostile(**changes: Any) -> Document:
+    nodes = [{"id": f"n{i}", "task": "noop", "plane": "python"} for i in range(MAX_NODES)]
+    return {"workflow_id": "flood", "nodes": nodes, "edges": [], "context": {}} | changes
+
+
+def flooded(**fields: Any) -> list[Document]:
+    return [{**node, **fields} for node in hostile()["nodes"]]
+
+
+FLOODS: dict[str, Document] = {
+    "edges from nowhere": hostile(edges=[{"from": f"g{i}", "to": "n1"} for i in range(30_000)]),
+    "bindings to nowhere": hostile(
+        nodes=flooded(inputs={f"p{i}": "request.y" for i in range(150)}), context={f"k{i}": 1 for i in range(2000)}
+    ),
+    "sources from nowhere": hostile(nodes=flooded(inputs={f"p{i}": f"x{i}.y" for i in range(150)})),
+    "unsafe references": hostile(context={"a": ["file:///x"] * 50_000}),
+    "nodes that are none": hostile(nodes=[{"id": "!", "x": 1}] * 256, edges=[{"a": 1}] * 10_000),
+    "very long names": hostile(nodes=flooded(inputs={"request" * 2000: "request." + "request" * 2000})),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_of_problems_is_refused_in_a_short_answer(name: str) -> None:
+    began_s = time.process_time()
+    with pytest.raises(InvalidPlan) as refused:
+        prove(read_plan(FLOODS[name]), manifest=LIVE)
+    assert time.process_time() - began_s < 4  # under load; about half a second on a quiet machine
+    problems = refused.value.body.diagnostics or []
+    assert any("there are more problems like this one" in item.message for item in problems)
+    assert len(json.dumps(refused.value.to_json())) < 2_000_000

@@ -17,7 +17,7 @@ from tests.valid_plans import Case, valid_case
 
 RANDOMS = st.randoms(use_true_random=True)
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
-THOROUGH = settings(QUICK, max_examples=400)
+THOROUGH = settings(QUICK, max_examples=200)
 NOT_OF_THE_PLAN = {Code.OVER_BUDGET, Code.CLAMPED, Code.UNSATISFIABLE_GOAL, Code.ASSUMED}
 """`over_budget` is judged with the quote (`planner/estimate.py`), the others refuse no plan."""
 TRIES = 60
@@ -60,6 +60,7 @@ def test_a_mutation_is_caught_at_its_place_and_nothing_else_is_accused(name: str
     broken.apply(case)
     problems = judged(case)
     assert is_told(problems, broken), (broken, problems)
+    assert all(item.message and item.hint for item in problems), problems
     others = [item for item in problems if (item.code, item.path) != (broken.code, broken.path)]
     wrong = [item for item in others if item.code not in broken.also]
     assert broken.also == ANYTHING or not wrong, (broken, wrong)
@@ -94,3 +95,11 @@ def test_the_items_of_a_list_are_taken_one_by_one_whatever_they_are() -> None:
     assert judged(case) == []
     case.manifest["python"]["say"]["inputs"]["one"] = ports["list"]
     assert [(item.code, item.path) for item in judged(case)] == [(Code.TYPE_MISMATCH, "/nodes/1/inputs/one")]
+
+
+def test_a_variant_that_is_no_text_is_none_that_is_live() -> None:
+    manifest = {"python": {"weave": {"variants": ["fine", "coarse"]}}}
+    nodes = [{"id": "weave", "task": "weave", "plane": "python", "params": {"variant": 7}}]
+    (problem,) = judged(Case({"workflow_id": "w", "nodes": nodes}, manifest))
+    assert (problem.code, problem.path) == (Code.VARIANT_UNAVAILABLE, "/nodes/0/params/variant")
+    assert problem.hint == "use fine or coarse"
