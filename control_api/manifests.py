@@ -46,13 +46,14 @@ class LiveManifest:
         try:
             parts = await self._from_redis()
         except (RedisError, OSError, TimeoutError):
-            parts = [row["manifest"] for row in await self._rows()]
+            parts = [{"host": row["host"], **row["manifest"]} for row in await self._rows()]
         merged: dict[str, Capability] = {}
         queues: dict[str, str] = {}
         for part in parts:
+            machine = {"worker": part.get("host", "a worker"), **part.get("machine", {})}
             for name, entry in part.get("tasks", {}).items():
                 try:
-                    capability = Capability.model_validate(entry)
+                    capability = Capability.model_validate({**entry, "machines": [machine]})
                 except ValidationError:
                     log.warning("manifest.refused", task=name)
                     continue
@@ -101,5 +102,6 @@ def _joined(left: Capability, right: Capability) -> Capability:
             "variants": variants,
             "backends": {**(right.backends or {}), **(left.backends or {})} or None,
             "workers": left.workers + right.workers,
+            "machines": left.machines + right.machines,
         }
     )

@@ -87,7 +87,8 @@ def artifact_view(row: Row) -> Row:
 
 def status_view(job: Row, runs: list[Row]) -> Row:
     """Return `GET /api/status/{jobId}`."""
-    nodes = node_views(Plan.model_validate(job["plan"]), runs, job_status=job["status"])
+    planned = bool(job["plan"])  # a language model may still be at it, or have been refused
+    nodes = node_views(Plan.model_validate(job["plan"]), runs, job_status=job["status"]) if planned else []
     return {
         "jobId": str(job["id"]),
         "title": job["title"],
@@ -129,12 +130,41 @@ def record_view(job: Row, runs: list[Row], artifacts: list[Row], approvals: list
         "planDigest": job["plan_digest"],
         "estimate": job["estimate"],
         "actual": {node["id"]: node["seconds"] for node in status["nodes"] if "seconds" in node},
+        "quote": quote_view(job["estimate"], status, runs),
         "result": job["result"],
         "script": script_of(runs),
         "backends": _backends(runs),
         "artifacts": [artifact_view(row) for row in artifacts],
         "approvals": [approval_view(row) for row in approvals],
     }
+
+
+def quote_view(estimate: Row | None, status: Row, runs: list[Row]) -> Row | None:
+    """Return what was quoted beside what it took; `actual_s` is None for what has not completed.
+
+    A job takes the seconds in which at least one of its steps runs: neither a person's answer nor a free worker was
+    quoted.
+    """
+    if not estimate:
+        return None
+    took = {node["id"]: node.get("seconds") for node in status["nodes"] if node["status"] == NodeStatus.COMPLETED}
+    nodes = [
+        {"node": item["node"], "p50_s": item["p50_s"], "p90_s": item["p90_s"], "actual_s": took.get(item["node"])}
+        for item in estimate["nodes"]
+    ]
+    done = status["status"] == JobStatus.COMPLETED
+    actual_s = busy_s(runs) if done else None
+    return {"p50_s": estimate["p50_s"], "p90_s": estimate["p90_s"], "actual_s": actual_s, "nodes": nodes}
+
+
+def busy_s(runs: Iterable[Row]) -> float:
+    """Return the seconds in which at least one run was running."""
+    total_s, until = 0.0, None
+    for began, ended in sorted((run["started_at"], run["ended_at"]) for run in runs if run["started_at"]):
+        if ended is not None and (until is None or ended > until):
+            total_s += (ended - (began if until is None else max(began, until))).total_seconds()
+            until = ended
+    return round(total_s, 3)
 
 
 def list_view(row: Row) -> Row:

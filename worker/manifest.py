@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,13 +34,22 @@ class Advertiser:
     """The manifest of one worker process."""
 
     def __init__(
-        self, redis: Redis, ledger: Ledger, *, boot: str, queues: tuple[str, ...], slots: int, gpu_uuid: str | None
+        self,
+        redis: Redis,
+        ledger: Ledger,
+        *,
+        boot: str,
+        queues: tuple[str, ...],
+        slots: int,
+        gpu_uuid: str | None,
+        machine: Callable[[], dict[str, float | None]],
     ) -> None:
         self._redis = redis
         self._ledger = ledger
         self._boot = boot
         self._about = {"host": f"{platform.node()}:{os.getpid()}", "gpu_uuid": gpu_uuid, "slots": slots}
         self._queues = list(queues)
+        self._machine = machine
         self._facts: dict[str, TaskFacts] = {}
         self._changed = asyncio.Event()
         self.tasks: dict[str, Any] = {}
@@ -74,7 +84,8 @@ class Advertiser:
 
     async def advertise(self, *, changed: bool) -> None:
         """Write the manifest to Redis and to the worker row; either may be down."""
-        manifest = {"tasks": self.tasks, "queues": {name: self.facts(name).queue for name in self.tasks}}
+        queues = {name: self.facts(name).queue for name in self.tasks}
+        manifest = {"tasks": self.tasks, "queues": queues, "machine": self._machine()}
         alive = {**self._about, "boot": self._boot, **manifest}
         try:
             await self._redis.set(MANIFEST.format(boot=self._boot), orjson.dumps(alive), ex=MANIFEST_TTL_S)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import tempfile
 import uuid
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -19,6 +20,7 @@ from redis.backoff import NoBackoff
 from worker.broker import Doorbells, Intake
 from worker.ledger import Ledger
 from worker.listen import Listener
+from worker.machine import measured, vram_gib
 from worker.manifest import Advertiser
 from worker.memory import MemoryBudget
 from worker.objects import ObjectStore
@@ -50,7 +52,13 @@ async def serve(settings: WorkerSettings) -> int:
     await ledger.open()
     publisher = Publisher(redis)
     advertiser = Advertiser(
-        redis, ledger, boot=boot, queues=settings.queues, slots=settings.slots, gpu_uuid=settings.gpu_uuid
+        redis,
+        ledger,
+        boot=boot,
+        queues=settings.queues,
+        slots=settings.slots,
+        gpu_uuid=settings.gpu_uuid,
+        machine=partial(measured, folder, vram_gib=await asyncio.to_thread(vram_gib, settings.devices)),
     )
     store = ObjectStore(
         settings.s3_endpoint,

@@ -127,6 +127,25 @@ async def test_a_draft_survives_events_and_a_rejected_script_is_asked_again_afte
     await page.until(f"{text_of(job_id, '.pill')} === 'completed'")
 
 
+async def test_a_retry_that_overtakes_the_reading_of_the_failed_job_is_followed(page: Page, client: Client) -> None:
+    use = {"id": "render", "task": "read_script", "plane": "python", "inputs": {"script": "approve.script"}}
+    job_id = await client.submit({"plan": plan(GATE, use, script=SCRIPT, goal="Overtaken")})
+    await client.reaches(job_id, "awaiting_approval")
+    await page.call("Page.reload")
+    await page.until(f"{card(job_id, '.gate button.quiet')} !== null")
+    await page.run(
+        "window.real = window.fetch; window.pause = (ms) => new Promise((done) => setTimeout(done, ms));"
+        " window.fetch = async (url, how) => { if (url.endsWith('/retry')) await pause(600);"
+        " const answer = await real(url, how); if (how?.method === 'GET') await pause(300); return answer; }"
+    )
+    await page.run(f"{card(job_id, '.gate button.quiet')}.click()")
+    await page.until(f"{text_of(job_id, '.pill')} === 'failed'")
+    await page.run(
+        f"[...document.querySelectorAll('#job-{job_id} button')].find((b) => b.textContent === 'Retry').click()"
+    )
+    await page.until(f"{text_of(job_id, '.pill')} === 'awaiting approval'")
+
+
 async def test_a_title_is_text_and_never_markup(page: Page, client: Client, api: Api) -> None:
     bad = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>"
     job_id = await client.submit({"plan": plan(echo("a"), goal=bad)})

@@ -103,6 +103,8 @@ async def test_an_edited_plan_is_checked_while_typing_and_runs_as_edited(page: P
     assert await page.run(f"document.activeElement === {BOX} && {BOX}.selectionEnd > {BOX}.selectionStart")
     await page.run(f"{BOX}.value = '{{'; {BOX}.dispatchEvent(new Event('input', {{bubbles: true}}))")
     await page.until(f"{state}.startsWith('This is not JSON')")
+    await page.run("document.querySelector('#planned [data-node=pipeline]').dispatchEvent(new MouseEvent('click'))")
+    assert await page.run(f"{RUN}.disabled"), "what is in the editor is not what is shown"
 
     own = {**plan(noop("first"), noop("second"), goal="My own plan")}
     await page.run(
@@ -135,6 +137,7 @@ async def test_names_in_a_plan_are_text_and_never_markup(page: Page) -> None:
     bad = "<img src=x onerror=document.title='owned'>"
     await rewrite(page, f"plan.nodes[0].task = {bad!r}; plan.nodes[1].params = {{[{bad!r}]: {bad!r}}}")
     await page.until("document.querySelectorAll('#planned .step.error').length === 2")
+    await page.run("document.querySelector('#planned .edit').click()")
     await page.run("document.querySelector('#planned [data-node=pipeline]').dispatchEvent(new MouseEvent('click'))")
     assert bad in await page.run("document.querySelector('.step-facts').textContent")
     assert await page.run("document.querySelectorAll('#planned img').length") == 0

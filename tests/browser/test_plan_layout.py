@@ -27,19 +27,19 @@ def some_graph(dice: random.Random) -> dict[str, Any]:
     return {"boxes": boxes, "edges": [*edges, {"from": ids[-1], "to": ids[0]}, {"from": ids[0], "to": "gone"}]}
 
 
-async def laid_out(page: Page, graph: dict[str, Any], *, across: bool) -> dict[str, Any]:
+async def laid_out(page: Page, graph: dict[str, Any], *, across: bool, compact: bool = False) -> dict[str, Any]:
     return await page.run(
         f"import('/plan-layout.js').then((m) => (({{boxes, edges}}) => m.layOut(boxes, edges,"
-        f" {{across: {str(across).lower()}}}))({json.dumps(graph)}))"
+        f" {json.dumps({'across': across, 'compact': compact})}))({json.dumps(graph)}))"
     )
 
 
-@pytest.mark.parametrize("across", [True, False])
-async def test_boxes_never_overlap_and_edges_lead_onwards(page: Page, across: bool) -> None:
+@pytest.mark.parametrize(("across", "compact"), [(True, False), (False, False), (False, True)])
+async def test_boxes_never_overlap_and_edges_lead_onwards(page: Page, across: bool, compact: bool) -> None:
     dice = random.Random(SEED)
     for _ in range(60):
         graph = some_graph(dice)
-        drawn = await laid_out(page, graph, across=across)
+        drawn = await laid_out(page, graph, across=across, compact=compact)
         boxes = {box["id"]: box for box in drawn["boxes"]}
         assert list(boxes) == [box["id"] for box in graph["boxes"]]
         for box in boxes.values():

@@ -111,8 +111,8 @@ def render_seconds(*sizes: SizedRuns, duration_s: float = 20, resolution: str = 
 
 def test_recorded_seconds_grow_with_length_and_pixels() -> None:
     short = SizedRuns(5, "720p", 6.0, 9.0, runs=8)
-    assert render_seconds(short) == (24, 36)
-    assert render_seconds(short, duration_s=10, resolution="360p") == (3, 4.5)
+    assert render_seconds(short) == (18, 27), "one size: the share of start-up is assumed"
+    assert render_seconds(short, duration_s=10, resolution="360p") == (4, 6)
     long = SizedRuns(15, "720p", 12.0, 18.0, runs=8)
     assert render_seconds(short, long) == (15, 22.5), "3 s of start-up and 0.6 s a second"
 
@@ -121,6 +121,8 @@ def test_enough_runs_of_the_very_size_are_quoted_as_they_are_and_few_runs_with_c
     exact = SizedRuns(20, "1280x720", 22.0, 24.0, runs=5)
     assert render_seconds(exact, SizedRuns(5, "720p", 1.0, 1.0, runs=50)) == (22, 24)
     assert render_seconds(SizedRuns(20, "720p", 22.0, 24.0, runs=1)) == (22, 33)
+    odd = (SizedRuns(5, "720p", 30.0, 30.0, runs=5), SizedRuns(15, "720p", 7.0, 7.0, runs=5))
+    assert render_seconds(*odd) == (49.5, 74.25), "longer was faster: each size counts by what it should have taken"
 
 
 def test_a_length_alone_says_nothing_until_two_lengths_were_recorded() -> None:

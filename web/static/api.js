@@ -35,6 +35,7 @@ export const listJobs = (cursor) => call("GET", `/api/jobs?limit=12${cursor ? `&
 export const getJob = (id) => call("GET", `/api/jobs/${id}`);
 export const submit = (body) => call("POST", "/api/jobs", body);
 export const plan = (body) => call("POST", "/api/plan", body);
+export const check = (graph) => call("POST", "/api/plan", { plan: graph });
 export const cancel = (id) => call("POST", `/api/jobs/${id}/cancel`);
 export const retry = (id) => call("POST", `/api/jobs/${id}/retry`, { params: {} });
 export const approve = (id, body) => call("POST", `/api/jobs/${id}/approve`, body);

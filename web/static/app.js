@@ -2,6 +2,8 @@
 
 import * as api from "./api.js";
 import { draw, el } from "./card.js";
+import { markFields, placed } from "./diagnostics.js";
+import { planPanel } from "./plan-panel.js";
 import { fromListItem, isEnded, needsRefresh, reduce } from "./reducer.js";
 import { openSocket } from "./socket.js";
 
@@ -42,7 +44,7 @@ async function refresh(jobId) {
     const known = states.get(jobId);
     if (job.seq < known.seq) return;
     change(jobId, { ...known, ...job, approvals: job.approvals.filter((each) => each.status === "open") });
-    if (isEnded(job)) socket.unwatch(jobId);
+    if (isEnded(job) && job.status !== "failed") socket.unwatch(jobId); // a failed one may be retried at any moment
   } catch (error) {
     console.warn(error);
   }
@@ -105,38 +107,50 @@ function say(error) {
   $("form-error").scrollIntoView({ block: "nearest" });
 }
 
-$("submit").addEventListener("submit", async (event) => {
-  event.preventDefault();
+/** Run `work` with the form's button disabled; a refusal is said at the form, and at the fields it is about. */
+async function guarded(button, work) {
   $("form-error").hidden = true;
-  $("go").disabled = true;
+  $(button).disabled = true;
   try {
     await uploads.pending;
+    await work();
+  } catch (error) {
+    say(error);
+    markFields(placed(error.facts?.diagnostics ?? []).byField);
+  } finally {
+    $(button).disabled = false;
+  }
+}
+
+$("submit").addEventListener("submit", (event) => {
+  event.preventDefault();
+  guarded("go", async () => {
     const wanted = body();
     const { jobId, status } = await api.submit(wanted);
     add(fromListItem({ jobId, status, title: wanted.goal, mode: "goal", variant: wanted.requested_variant, createdAt: new Date().toISOString() }), { first: true });
-    $("planned").hidden = true;
-  } catch (error) {
-    say(error);
-  } finally {
-    $("go").disabled = false;
-  }
+    panel.close();
+  });
 });
 
-$("plan").addEventListener("click", async () => {
-  $("form-error").hidden = true;
-  try {
-    const { graph, estimate, rationale } = await api.plan(body());
-    const rows = graph.nodes.map((node) => {
-      const quote = estimate.nodes.find((each) => each.node === node.id);
-      return el("tr", {}, el("td", {}, node.id), el("td", {}, node.task), el("td", {}, quote ? `${quote.p50_s.toFixed(1)} s` : ""));
-    });
-    $("planned").replaceChildren(el("p", {}, rationale),
-      el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "step"), el("th", {}, "task"), el("th", {}, "expected"))), el("tbody", {}, ...rows)));
-    $("planned").hidden = false;
-  } catch (error) {
-    say(error);
-  }
+$("plan").addEventListener("click", () => $("submit").reportValidity() && guarded("plan", async () => {
+  const answer = await api.plan(body()).catch((error) => error);
+  if (answer instanceof api.ApiError && answer.code === "offline") throw answer;
+  answer instanceof Error ? panel.refuse(answer) : panel.show(answer);
+}));
+
+const panel = planPanel($("planned"), {
+  // Always the graph itself, even unedited: planning the goal again could give another plan than the one that was
+  // read and agreed to (a worker left, a model thought anew). Its context carries goal and uploads, so that title and
+  // inputs are those of the form.
+  onRun: (graph) => guarded("go", async () => {
+    const { jobId, status } = await api.submit({ plan: graph });
+    const { goal, topic } = graph.context ?? {};
+    add(fromListItem({ jobId, status, title: goal ?? topic ?? graph.workflow_id, mode: "plan", createdAt: new Date().toISOString() }), { first: true });
+    panel.close();
+    $(`job-${jobId}`).scrollIntoView({ block: "nearest" });
+  }),
 });
+$("submit").addEventListener("input", () => panel.outdate());
 
 $("files").addEventListener("change", () => {
   uploads.uris = [];

@@ -1,5 +1,7 @@
 // Draws one job card from its state. Text goes in as text, never as HTML.
 
+import { seconds } from "./seconds.js";
+
 const MODES = { generate: "Generate", train_and_generate: "Train+Generate", goal: "Goal", template: "Template", plan: "Plan" };
 const LOOKS = { svd: "animated scenes", sadtalker: "talking portrait" };
 
@@ -7,6 +9,7 @@ export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(props)) {
     if (key === "class") node.className = value;
+    else if (key === "style") node.style.cssText = value; // a style attribute would break the page's policy
     else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value === true ? "" : value);
   }
@@ -53,6 +56,7 @@ function facts(state) {
   if (state.profileId) parts.push(`profile ${state.profileId.slice(0, 8)}`);
   if (state.createdAt) parts.push(new Date(state.createdAt).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }));
   const eta = Math.max(0, ...state.nodes.filter((node) => node.status === "running").map((node) => node.etaSeconds ?? 0));
+  if (state.status === "completed" && state.quote?.actual_s != null) parts.push(`quoted ${seconds(state.quote.p50_s)}, took ${seconds(state.quote.actual_s)}`);
   if (eta > 1 && state.status === "running") parts.push(`about ${Math.round(eta)} s left`);
   return parts.join(" · ");
 }
