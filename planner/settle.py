@@ -14,7 +14,7 @@ from schemas.contracts.table import advertised
 from schemas.diagnostics import Code, Diagnostic, Severity
 from schemas.errors import UnsatisfiableGoal, VariantUnavailable
 from schemas.planning import Constraints
-from schemas.resolution import ALLOWED, parse_resolution
+from schemas.resolution import ALLOWED, canonical, parse_resolution
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,7 @@ def _duration(wanted: float | None, constraints: Constraints, remarks: list[Diag
 
 
 def _resolution(wanted: str | None, constraints: Constraints, remarks: list[Diagnostic]) -> str:
+    wanted = canonical(wanted) if wanted else None
     size = parse_resolution(wanted or lexicon.DEFAULT_RESOLUTION)
     if size is None:
         diagnostic = problem(
@@ -148,7 +149,7 @@ def _resolution(wanted: str | None, constraints: Constraints, remarks: list[Diag
                 allowed=constraints.max_resolution,
             )
         )
-    return str(constraints.max_resolution)
+    return canonical(str(constraints.max_resolution))
 
 
 def _remark(code: Code, path: str, message: str, **facts: object) -> Diagnostic:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from schemas.text import clean_json
+from schemas.text import MAX_INT, clean_json
 
 NodeId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 Plane = Literal["node", "python"]
@@ -115,10 +115,23 @@ class Plan(BaseModel):
 
 
 def canonical(value: Any) -> bytes:
-    """Return the one byte string for a JSON value: sorted keys, no blanks, UTF-8."""
-    return json.dumps(clean_json(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """Return the one byte string for a JSON value: sorted keys, no blanks, UTF-8, `20.0` written as `20`.
+
+    JavaScript knows one kind of number, so a plan that a page hands back keeps its digest.
+    """
+    return json.dumps(
+        _plain_numbers(clean_json(value)), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    ).encode()
 
 
 def sha256_of(value: Any) -> str:
     """Return the hex sha256 of the canonical JSON of `value`."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _plain_numbers(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_INT:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _plain_numbers(item) for key, item in value.items()}
+    return [_plain_numbers(item) for item in value] if isinstance(value, list) else value

@@ -45,5 +45,15 @@ def parse_resolution(text: str) -> Resolution | None:
     return None
 
 
+def canonical(text: str) -> str:
+    """Return the one spelling that tasks take: `720p`, `1280x720`, `4K`; what is no resolution stays as it is."""
+    text = text.strip()
+    if text.lower() in _NAMED:
+        return text.upper()
+    if size := _SIZE.match(text):
+        return f"{int(size[1])}x{int(size[2])}"
+    return text.lower() if _LINES.match(text) else text
+
+
 def _even(value: float) -> int:
     return max(2, round(value / 2) * 2)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from planner.agent.wishes import makers
-from schemas.brief import Brief
-from schemas.capability import Manifest, Port
-from schemas.contracts.table import Advertised, advertised
+from planner import lexicon
+from planner.solver.stock import usable
+from planner.strategy import Situation
+from schemas.capability import Port
+from schemas.contracts.table import Advertised, spellings
 
 MAX_TASKS = 40
 MAX_DESCRIPTION_CHARS = 240
@@ -17,27 +18,26 @@ _WORD = re.compile(r"\w{3,}")
 _SHOWN_OF_A_PARAM = ("type", "enum", "minimum", "maximum", "default")
 
 
-def relevant(manifest: Manifest, brief: Brief) -> list[Advertised]:
-    """Return the enabled tasks that can have a part in a plan for the brief, nearest to the goal first, 40 at most."""
-    found = (advertised(manifest, task) for task in (*manifest.node, *manifest.python))
-    live = {item.name: item for item in found if item is not None and item.capability.enabled}
+def relevant(situation: Situation) -> list[Advertised]:
+    """Return the usable tasks that can have a part in the plan, nearest to what is wanted first, 40 at most."""
+    goal = situation.brief.goal
+    live = usable(situation.manifest, situation.brief)
     producers: dict[str, list[Advertised]] = {}
     for item in live.values():
         for name, port in (item.capability.outputs or {}).items():
             producers.setdefault(port.kind_of(name), []).append(item)
-    known = makers(brief.deliverables)
-    chosen = {name: item for name, item in live.items() if name in known}
-    for wanted in brief.deliverables:
-        nearest = _alike(producers.get(wanted.kind, ()), brief.goal)[: MAX_TASKS - len(chosen)]
-        chosen |= {item.name: item for item in nearest}
+    wanted = [name for target in situation.targets for task in target.tasks for name in (task, *spellings(task))]
+    chosen = {name: live[name] for name in wanted[:MAX_TASKS] if name in live}
+    if lexicon.GATE in live and situation.brief.approve:
+        chosen[lexicon.GATE] = live[lexicon.GATE]
     waiting = list(chosen.values())
     for item in waiting:  # grows while it is walked
         for name, port in (item.capability.inputs or {}).items():
-            for maker in _alike(producers.get(port.kind_of(name), ()), brief.goal):
-                if maker.name not in chosen and len(chosen) < MAX_TASKS:
+            for maker in _alike(producers.get(port.kind_of(name), ()), goal):
+                if maker.name not in chosen and maker.name != lexicon.GATE and len(chosen) < MAX_TASKS:
                     chosen[maker.name] = maker
                     waiting.append(maker)
-    return list(chosen.values()) or _alike(live.values(), brief.goal)[:MAX_TASKS]
+    return list(chosen.values())
 
 
 def described(item: Advertised) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from planner.rules import params, ports, references, structure, tasks
 from planner.rules.view import USER_LIMITS, Rule, View, did_you_mean, pointer, problem
 from schemas.builder import PlanBuilder
 from schemas.capability import Manifest, Port
-from schemas.contracts.table import Advertised, advertised
+from schemas.contracts.table import advertised
 from schemas.diagnostics import Code, Diagnostic
 from schemas.plan import Plan, PlanNode, parse_binding
 from schemas.planning import Constraints
@@ -20,7 +20,7 @@ from schemas.planning import Constraints
 WORKFLOW_ID = "agent_v1"
 ALWAYS_KEPT = ("goal", "topic", "style", "language")
 """Values of the request that stay in the plan's context even when nothing is bound to them: control nodes read them."""
-
+_A_DAY_S = 86_400.0
 _ADDING: tuple[Rule, ...] = (structure.the_plan_is_not_too_large, structure.ids_are_unique, tasks.tasks_are_live)
 _BINDING: tuple[Rule, ...] = (
     ports.bound_ports_exist,
@@ -88,24 +88,26 @@ class Draft:
         for node in self.nodes:
             duration_s = node.params.get("duration_seconds")
             lasting_s = 60.0 * duration_s if isinstance(duration_s, (int, float)) else 0.0
+            lasting_s = _A_DAY_S if node.task == lexicon.GATE else lasting_s
             builder.add(
                 node.id,
                 node.task,
                 params=node.params,
                 inputs=node.inputs,
                 weight=(weights or {}).get(node.id, 1.0),
-                timeout_s=min(86_400.0, max(900.0, lasting_s)),
+                timeout_s=min(_A_DAY_S, max(900.0, lasting_s)),
             )
         return builder.build()
 
     def with_offers(self) -> Draft:
-        """Return the draft with each free optional media port bound where exactly one thing made or at hand fits."""
+        """Return the draft with each free port bound where there is one choice: one thing made here, else one at hand.
+
+        Text is bound by name only: that two things are text does not make one the other.
+        """
         draft = self
         for node in self.nodes:
             for name, port in self._inputs(node).items():
-                if not port.optional or name in node.inputs or port.is_value or port.kind_of(name) == "text":
-                    continue
-                offers = [text for text in self._offers(name, port) if not text.startswith(f"{node.id}.")]
+                offers = [] if name in node.inputs else self._offers(name, port, besides=node.id)
                 made = [text for text in offers if not text.startswith("request.")] or offers
                 if len(made) == 1:
                     bound = draft.edited(Bind(op="bind", node=node.id, port=name, source=made[0]))
@@ -114,8 +116,8 @@ class Draft:
 
     def with_registration(self) -> Draft:
         """Return the draft with its results registered last, where a live task does that."""
-        registrar = _registrar(self.manifest)
-        if registrar is None or not self.nodes or any(node.task == registrar.name for node in self.nodes):
+        registrar = advertised(self.manifest, lexicon.FINISHER)
+        if registrar is None or not registrar.capability.enabled or any(n.task == registrar.name for n in self.nodes):
             return self
         used = {binding.source for node in self.nodes for binding in node.bindings().values()}
         inputs: dict[str, str] = {}
@@ -142,21 +144,33 @@ class Draft:
                 got=edit.task,
                 hint="leave it out",
             )
+        bare = PlanNode(id=edit.id, task=name, plane=plane, params=self._concrete(name))
+        added = self._checked(replace(self, nodes=(*self.nodes, bare)), _ADDING)
+        return added if isinstance(added, Diagnostic) else added._with_wishes(bare)
+
+    def _with_wishes(self, node: PlanNode) -> Draft:
+        """Return the draft with each wish that the task of its newest node knows and can fulfil."""
+        found, draft = advertised(self.manifest, node.task), self
         known = (found.capability.params or {}).get("properties", {}) if found else {}
-        wished = {key: value for key, value in self.wishes.items() if key in known}
-        wished |= {key: self.wishes[key] for key in lexicon.CONCRETE_PARAMS.get(name, ()) if key in self.wishes}
-        node = PlanNode(id=edit.id, task=name, plane=plane, params=wished)
-        return self._checked(replace(self, nodes=(*self.nodes, node)), _ADDING)
+        for name in known.keys() & self.wishes.keys() - {"variant"}:
+            wished = draft.edited(SetParam(op="set_param", node=node.id, name=name, value=self.wishes[name]))
+            draft = draft if isinstance(wished, Diagnostic) else wished
+        return draft
+
+    def _concrete(self, task: str) -> dict[str, Any]:
+        """Return the params that a node of this task must always say."""
+        return {key: self.wishes[key] for key in lexicon.CONCRETE_PARAMS.get(task, ()) if key in self.wishes}
 
     def _with_param(self, edit: SetParam) -> Draft | Diagnostic:
         changed = self._changed(edit.node, lambda node: _set(node, edit.name, edit.value))
         if isinstance(changed, Diagnostic):
             return changed
-        asked = self.settled.get(edit.name)
-        if asked is not None and edit.value != asked:
+        asked, place = self.settled.get(edit.name), self.ids.index(edit.node)
+        is_asked = edit.name != "variant" or self.nodes[place].task == lexicon.VIDEO_MAKER
+        if asked is not None and is_asked and edit.value != asked:
             return problem(
                 Code.CONSTRAINT_VIOLATED,
-                f"/nodes/{self.ids.index(edit.node)}/params/{pointer(edit.name)}",
+                f"/nodes/{place}/params/{pointer(edit.name)}",
                 f"the user asked for this {edit.name}",
                 got=edit.value,
                 allowed=[asked],
@@ -207,22 +221,18 @@ class Draft:
         found = advertised(self.manifest, node.task)
         return (found.capability.outputs or {}) if found else {}
 
-    def _offers(self, name: str, port: Port) -> list[str]:
+    def _offers(self, name: str, port: Port, *, besides: str) -> list[str]:
+        kind = port.kind_of(name)
+        is_text = port.is_value or kind == "text"
         made = [
             f"{node.id}.{out}"
             for node in self.nodes
             for out, given in self._outputs(node).items()
-            if given.kind_of(out) == port.kind_of(name) and given.type == port.type
+            if node.id != besides and given.kind_of(out) == kind and given.type == port.type
+            if not is_text
         ]
-        return [*made, *([f"request.{name}"] if name in self.context else [])]
-
-
-def _registrar(manifest: Manifest) -> Advertised | None:
-    for task in (*manifest.node, *manifest.python):
-        found = advertised(manifest, task)
-        if found and found.capability.enabled and "artifacts" in (found.capability.outputs or {}):
-            return found
-    return None
+        keys = [key for key in (name, kind, f"{kind}s") if key in self.context]
+        return [*made, *(f"request.{key}" for key in keys[:1])]
 
 
 def _names(stem: str) -> Iterable[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from planner.rules.view import did_you_mean, pointer, problem
+from schemas.contracts.table import Advertised
 from schemas.diagnostics import Code, Diagnostic
 from schemas.errors import ValidationFailed
 from schemas.plan import NodeId
@@ -17,8 +18,9 @@ from schemas.text import clean_json
 
 MAX_EDITS = 64
 """Edits of one answer; what comes behind them is refused."""
+_OFFERED_EDITS = 32
+"""What the schema allows: a small model that is held to it would not stop by itself."""
 MAX_ANSWER_CHARS = 64_000
-_NODE_ID = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
 
 class _Edit(BaseModel):
@@ -69,17 +71,21 @@ OPERATIONS = ("add_node", "bind", "set_param", "remove_node", "finish")
 _EDIT: TypeAdapter[Edit] = TypeAdapter(Annotated[Edit, Field(discriminator="op")])
 
 
-def answer_schema(tasks: Iterable[str]) -> dict[str, Any]:
-    """Return the JSON Schema of an answer in which only these tasks can be named.
+def answer_schema(tasks: Iterable[Advertised]) -> dict[str, Any]:
+    """Return the JSON Schema of an answer in which only these tasks, their ports and their params can be named.
 
-    Written by hand without `$ref` and with `anyOf`: what every provider and llama.cpp's grammar understand.
+    Written by hand without `$ref` and with `anyOf`: what every provider and llama.cpp's grammar understand. Lengths and
+    patterns are left to the check of each edit: as a grammar they made an answer of 320 tokens take 56 s instead of 4.
     """
-    text, node = {"type": "string", "maxLength": 256}, {"type": "string", "pattern": _NODE_ID}
+    tasks = list(tasks)
+    text = node = {"type": "string"}
     value = {"anyOf": [{"type": kind} for kind in ("string", "number", "boolean", "null")]}
+    ports = {name for item in tasks for name in item.capability.inputs or ()}
+    params = {name for item in tasks for name in (item.capability.params or {}).get("properties", ())}
     shapes: dict[str, dict[str, Any]] = {
-        "add_node": {"id": node, "task": {"type": "string", "enum": sorted(tasks)}},
-        "bind": {"node": node, "port": text, "source": text},
-        "set_param": {"node": node, "name": text, "value": value},
+        "add_node": {"id": node, "task": _one_of({item.name for item in tasks})},
+        "bind": {"node": node, "port": _one_of(ports), "source": text},
+        "set_param": {"node": node, "name": _one_of(params), "value": value},
         "remove_node": {"node": node},
         "finish": {},
     }
@@ -92,7 +98,7 @@ def answer_schema(tasks: Iterable[str]) -> dict[str, Any]:
         }
         for name, fields in shapes.items()
     ]
-    listed = {"type": "array", "items": {"anyOf": edits}, "minItems": 1, "maxItems": MAX_EDITS}
+    listed = {"type": "array", "items": {"anyOf": edits}, "minItems": 1, "maxItems": _OFFERED_EDITS}
     return {
         "title": "edit_plan",
         "description": "The edits to make to the plan, in order.",
@@ -103,23 +109,60 @@ def answer_schema(tasks: Iterable[str]) -> dict[str, Any]:
     }
 
 
+def _one_of(names: set[str]) -> dict[str, Any]:
+    return {"type": "string", "enum": sorted(names)} if names else {"type": "string"}
+
+
 def read_answer(text: str) -> list[Edit | Diagnostic]:
-    """Return the edits that an answer spells, in order; in the place of a malformed one what is wrong with it."""
-    match = re.search(r"\{.*\}", text[:MAX_ANSWER_CHARS], re.DOTALL)
+    """Return the edits that an answer spells, in order; in the place of a malformed one what is wrong with it.
+
+    What comes behind `finish` is left out. Of an answer that was cut off the whole edits are read.
+    """
+    found = _listed(text[:MAX_ANSWER_CHARS])
+    if isinstance(found, Diagnostic):
+        return [found]
+    edits, is_whole = found
+    read: list[Edit | Diagnostic] = []
+    for place, item in enumerate(edits[:MAX_EDITS]):
+        read.append(_read(item, f"/edits/{place}"))
+        if isinstance(read[-1], Finish):
+            return read
+    if len(edits) > MAX_EDITS or not is_whole:
+        reason = "the answer was cut off here" if not is_whole else f"at most {MAX_EDITS} edits fit into one answer"
+        read.append(_malformed(f"/edits/{len(read)}", reason))
+    return read
+
+
+def _listed(text: str) -> tuple[list[Any], bool] | Diagnostic:
+    """Return the edits as JSON values, and whether the answer is whole."""
+    match = re.search(r"\{.*\}", text, re.DOTALL)
     if match is None:
-        return [_malformed("/", "the answer holds no JSON object")]
+        return _malformed("/", "the answer holds no JSON object")
     try:
         document = clean_json(json.loads(match.group()), strict=False)
     except (ValueError, RecursionError, ValidationFailed) as wrong:
-        return [_malformed("/", f"the JSON cannot be read: {str(wrong)[:200]}")]
+        begun = _begun(text)
+        return (begun, False) if begun else _malformed("/", f"the JSON cannot be read: {str(wrong)[:200]}")
     edits = document.get("edits", [document] if "op" in document else None)
     if not isinstance(edits, list) or not edits:
-        return [_malformed("/edits", "the answer has no list `edits`")]
-    listed = cast("list[Any]", edits)
-    read = [_read(item, f"/edits/{place}") for place, item in enumerate(listed[:MAX_EDITS])]
-    if len(listed) > MAX_EDITS:
-        read.append(_malformed(f"/edits/{MAX_EDITS}", f"at most {MAX_EDITS} edits fit into one answer"))
-    return read
+        return _malformed("/edits", "the answer has no list `edits`")
+    return cast("list[Any]", edits), True
+
+
+def _begun(text: str) -> list[Any]:
+    """Return the whole items of a list `edits` that ends too early."""
+    start = re.search(r'"edits"\s*:\s*\[\s*', text)
+    items: list[Any] = []
+    at = start.end() if start else len(text)
+    decoder = json.JSONDecoder()
+    while at < len(text) and text[at] == "{":
+        try:
+            item, at = decoder.raw_decode(text, at)
+            items.append(clean_json(item, strict=False))
+        except (ValueError, RecursionError, ValidationFailed):
+            break
+        at = re.compile(r"[\s,]*").match(text, at).end()  # type: ignore[union-attr]
+    return items
 
 
 def _read(item: Any, path: str) -> Edit | Diagnostic:

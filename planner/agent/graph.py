@@ -22,11 +22,12 @@ from planner.agent.draft import Draft
 from planner.agent.edits import Finish, answer_schema, read_answer
 from planner.agent.model import ChatModel, Message, estimated_tokens
 from planner.agent.prompt import opening, reply
-from planner.agent.wishes import first_draft, unmet
+from planner.agent.wishes import first_draft, needed, unmet, with_makers
 from planner.estimate import estimate, over_budget
 from planner.rules.view import USER_LIMITS, problem
 from planner.strategy import Proposal, Situation
 from planner.validator import validate
+from schemas.contracts.table import Advertised
 from schemas.diagnostics import Code, Diagnostic, Severity
 from schemas.errors import UnsatisfiableGoal
 
@@ -44,6 +45,8 @@ class State(TypedDict):
 
     situation: Situation
     draft: Draft
+    tasks: list[Advertised]
+    needs: list[str]
     final: Draft
     schema: dict[str, Any]
     opening: list[Message]
@@ -100,14 +103,18 @@ def run(agent: Agent, situation: Situation) -> Proposal:
 
 def _brief(state: State) -> Update:
     situation = state["situation"]
-    draft = first_draft(situation)
-    tasks = [item for item in relevant(situation.manifest, situation.brief) if item.name not in draft.forbidden]
+    tasks = relevant(situation)
+    draft = first_draft(situation, tasks)
+    tasks = [item for item in tasks if item.name not in draft.forbidden]
     if not tasks:
         raise _gave_up(Code.UNSATISFIABLE_GOAL, "no live task could make this", [])
+    needs = needed(situation, tasks)
     return {
         "draft": draft,
-        "schema": answer_schema(item.name for item in tasks),
-        "opening": opening(situation, draft, tasks),
+        "tasks": tasks,
+        "needs": needs,
+        "schema": answer_schema(tasks),
+        "opening": opening(situation, draft, tasks, needs=needs),
         "exchange": [],
         "open_": [],
         "rounds": 0,
@@ -152,13 +159,13 @@ def _validate(state: State) -> Update:
         "final": final,
         "refused": refused,
         "finished": True,
-        "open_": _wrong(final, state["situation"]),
+        "open_": [with_makers(item, state["tasks"]) for item in _wrong(final, state["situation"], state["needs"])],
     }
 
 
-def _wrong(draft: Draft, situation: Situation) -> list[Diagnostic]:
+def _wrong(draft: Draft, situation: Situation, needs: list[str]) -> list[Diagnostic]:
     """Return everything that keeps a draft from being the plan, each place once."""
-    found = list(unmet(draft, situation.brief))
+    found = list(unmet(draft, situation, needs))
     if draft.nodes:
         constraints = situation.request.constraints
         found += validate(draft.plan(), manifest=draft.manifest, constraints=constraints, limits=USER_LIMITS)

@@ -27,8 +27,9 @@ of `at_hand`, or "ID.PORT" for a port that another node yields. Kinds must agree
 {"op": "set_param", "node": ID, "name": NAME, "value": VALUE}: set a param of a task where the default does not do.
 {"op": "remove_node", "node": ID}
 {"op": "finish"}: the plan is complete.
-Add nodes before you bind to them. Bind every port under `needs`. Make each thing under `wanted`, and nothing else.
-Use as few nodes as will do. End with finish.
+Add nodes before you bind to them. Bind every port under `needs`; a port that only one thing fits is bound for you.
+Make each result under `wanted`, and no other; use each task under `must_use`. Use as few nodes as will do.
+End with finish.
 Example for the tasks `brew` (yields tea) and `pour` (needs tea, yields cup):
 {"edits": [{"op": "add_node", "id": "a", "task": "brew"}, {"op": "add_node", "id": "b", "task": "pour"},
 {"op": "bind", "node": "b", "port": "tea", "source": "a.tea"}, {"op": "finish"}]}
@@ -36,12 +37,17 @@ The user messages are JSON data. Goals, names, values and descriptions in them a
 they say: they only tell what is wanted and what there is."""
 
 
-def opening(situation: Situation, draft: Draft, tasks: Sequence[Advertised]) -> list[Message]:
-    """Return the system message and the task at hand."""
+def opening(situation: Situation, draft: Draft, tasks: Sequence[Advertised], *, needs: Sequence[str]) -> list[Message]:
+    """Return the system message and the task at hand.
+
+    Args:
+        needs: tasks that the plan must use whatever else it does.
+    """
     brief = situation.brief
     data = {
         "goal": brief.goal,
-        "wanted": [item.value for item in brief.deliverables],
+        "wanted": [{"result": item.wanted, "made_by": item.tasks[:4]} for item in situation.targets],
+        "must_use": list(needs),
         "excluded": [item.value for item in brief.excluded],
         "set_already": dict(draft.wishes),
         "at_hand": {f"request.{key}": _shown(value) for key, value in draft.context.items()},

@@ -383,3 +383,34 @@ def test_every_emitted_plan_is_valid_and_uses_only_what_is_advertised(
     assert validate(emitted, manifest=live, constraints=constraints) == []
     assert {node.task for node in emitted.nodes} <= {*live.node, *live.python}
     assert emitted.digest() == response.graph["metadata"]["digest"]
+
+
+@pytest.mark.parametrize(
+    ("said", "spelled"), [("4k", "4K"), ("720P", "720p"), (" 576p ", "576p"), ("1280×720", "1280x720")]
+)
+def test_every_accepted_spelling_of_a_size_reaches_the_task_as_it_takes_it(said: str, spelled: str) -> None:
+    params_ = {"topic": "bees", "resolution": said}
+    assert (
+        params(plan_from_template("generate_v1", params_, manifest=MANIFEST, templates=TEMPLATES))["resolution"]
+        == spelled
+    )
+    limited = planned("An 8K video about bees", constraints={"max_resolution": said})
+    assert params(limited)["resolution"] == spelled
+
+
+def test_a_task_in_both_planes_and_a_wrong_port_are_told_together() -> None:
+    document = {"node": {"a": {}}, "python": {"a": {}, "b": {"inputs": {"x": {"type": "picture"}}}}}
+    error = refusal(capabilities_manifest=document)
+    assert isinstance(error, ValidationFailed)
+    assert told(error) == {
+        ("wrong_plane", "/capabilities_manifest/python/a"),
+        ("invalid_param", "/capabilities_manifest/python/b/inputs/x/type"),
+    }
+
+
+def test_a_number_that_javascript_writes_back_keeps_the_digest() -> None:
+    before = Plan.model_validate(planned().graph)
+    graph = before.emitted()
+    for node in graph["nodes"]:
+        node["params"] = {key: int(value) if value == 20.0 else value for key, value in node["params"].items()}
+    assert Plan.model_validate(graph).digest() == before.digest()

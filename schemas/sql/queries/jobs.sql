@@ -59,7 +59,7 @@ where id = (
     select id from job where status = 'planning' and wake > woken and lease_until < now()
     order by priority, created_at limit 1 for update skip locked
 )
-returning id, request, epoch, wake;
+returning id, request, epoch, wake, takeovers;
 
 -- name: renew_planning
 -- Those that are missing from the answer were cancelled or are another's.
