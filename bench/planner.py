@@ -15,7 +15,7 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.planner_cases import Case, faults, load
+from graphs.registry import NodeError
 from graphs.template_registry import load_templates
+from planner.agent.model import Completion, Message, ModelFailed
+from planner.agent.strategy import from_model
 from planner.manifest import read_manifest
 from planner.meaning import similarity
 from planner.plan import STRATEGIES, plan
-from planner.strategy import Proposal, Situation, from_templates
+from planner.strategy import Proposal, Situation, Strategy, from_templates
 from planner.validator import validate
 from schemas.brief import Deliverable
 from schemas.capability import Manifest
@@ -38,6 +41,8 @@ from schemas.planning import PlanRequest
 
 WAYS = ("nearest", "template", "solver", "auto")
 """`nearest`: the template whose description is nearest to the goal, in one shot; `auto`: template, then solver."""
+MODEL = "llm"
+"""The packaged small model, then the solver: some 30 s a goal, so only on `--sample` and when asked for."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,31 @@ def nearest(situation: Situation) -> Proposal:
     return from_templates(dataclasses.replace(situation, templates=only))
 
 
+class PackagedModel:
+    """The packaged model in this process, for the planning agent. Counts its tokens."""
+
+    tokens = 0
+
+    def complete(self, messages: Sequence[Message], *, schema: Mapping[str, Any]) -> Completion:
+        from graphs.planning.embedded import answer
+
+        told = [[message.role, message.text] for message in messages]
+        try:
+            said = answer({"messages": told, "schema": dict(schema)})
+        except NodeError as failure:
+            raise ModelFailed(str(failure)) from failure
+        PackagedModel.tokens += said["tokens"]
+        return Completion(said["text"], said["tokens"], said["model"])
+
+
 def run(case: Case, *, mode: str, templates: Any) -> Result:
     """Plan one case in this process and judge the answer."""
     began = time.perf_counter()
     try:
         request = PlanRequest.model_validate({**case.request(), "mode": mode})
-        strategies = {"nearest": nearest} if mode == "nearest" else STRATEGIES
+        strategies: dict[str, Strategy] = {"nearest": nearest} if mode == "nearest" else dict(STRATEGIES)
+        if mode == MODEL:
+            strategies[MODEL] = from_model(PackagedModel())
         response = plan(request, manifest=Manifest(), templates=templates, strategies=strategies)
         status, answer = 200, response.model_dump(mode="json", exclude_none=True)
     except ReelgraphError as error:
@@ -110,9 +134,16 @@ def summary(results: list[Result]) -> dict[str, float]:
         "forbidden_rate": _share(planned, lambda item: bool(item.forbidden)) if planned else 0.0,
         "superfluous_rate": _share(planned, lambda item: any(text.startswith("has ") for text in item.faults)),
         "parallel_f1": _parallel_f1(planned),
+        "by_model_at_once": _share(planned, lambda item: _planner(item) == (MODEL, 0)),
+        "by_model": _share(planned, lambda item: _planner(item)[0] == MODEL),
         "p50_ms": statistics.median(times),
         "p95_ms": times[int(0.95 * (len(times) - 1))],
     }
+
+
+def _planner(item: Result) -> tuple[str, int]:
+    told = item.answer["graph"]["metadata"]["planner"]
+    return told["mode"], told["rounds"]
 
 
 def _share(items: list[Result], holds: Callable[[Result], bool]) -> float:
@@ -136,12 +167,15 @@ def main() -> None:
     """Parse the command line, plan, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", choices=("dev", "heldout", "all"), default="dev")
-    parser.add_argument("--way", action="append", choices=WAYS, help="only these; all by default")
+    parser.add_argument("--way", action="append", choices=(*WAYS, MODEL), help="only these; all but llm by default")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="every so-many-th case, N in all")
     parser.add_argument("--seed", type=int, default=1, help="of the random identifiers")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print the first N failures of each way")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
     cases = [case for case in load(seed=given.seed) if given.split in ("all", case.split)]
+    if given.sample:
+        cases = cases[:: max(1, len(cases) // given.sample)][: given.sample]
     templates = load_templates().by_name
     console, ways = Console(width=200), given.way or list(WAYS)
     results = {way: [run(case, mode=way, templates=templates) for case in cases] for way in ways}
@@ -161,6 +195,8 @@ def main() -> None:
                 *(f"{_share(of_group[way], lambda item: not item.faults and not item.invalid):.3f}" for way in ways),
             )
         console.print(table)
+    if MODEL in ways:
+        console.print(f"tokens of the model: {PackagedModel.tokens / len(cases):.0f} a goal")
     for way in ways:
         failed = [item for item in results[way] if item.faults or item.invalid]
         for item in failed[: given.show]:

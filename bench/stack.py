@@ -37,6 +37,7 @@ def embedded_stack(data: Path | None = None) -> Iterator[RunningStack]:
             **os.environ,
             "REELGRAPH_WORKER_TASK_PACKAGES": "worker.tasks,tests.tasks_for_tests",
             "REELGRAPH_API_NODE_PACKAGES": "tests.nodes_for_tests",
+            "REELGRAPH_API_MAX_PLAN_NODES": "256",
             "REELGRAPH_LOG_LEVEL": "WARNING",
         }
         began = time.monotonic()

@@ -112,10 +112,14 @@ class Jobs:
         """Run the failed nodes again, with edited params when given; what succeeded is kept.
 
         Raises:
-            IllegalState: the job is not failed.
+            IllegalState: the job is not failed, or has no plan.
             ValidationFailed: params name a node that did not fail.
         """
         job = await self.get(job_id)
+        if not job["plan"]:
+            raise IllegalState(
+                "this job has no plan to run again", got=job["status"], path="/status", hint="submit its goal again"
+            )
         failed = {row["node_id"] for row in await self._database.all("failed_nodes", id=job_id)}
         if job["status"] == "failed" and (unknown := sorted(set(params) - failed)):
             raise ValidationFailed(

@@ -16,14 +16,18 @@ import structlog
 from redis.asyncio import Redis
 
 from control_api.caller import Caller
+from control_api.conversations import Conversations
 from control_api.hub import Hub
 from control_api.jobs import Jobs
 from control_api.manifests import LiveManifest
 from control_api.metrics import Metrics
 from control_api.objects import Objects
+from control_api.planning_jobs import PlanningJobs
 from control_api.reaper import reap_forever
 from control_api.settings import ApiSettings
-from control_api.statistics import Statistics
+from control_api.statistics import FRESH_FOR_S, Statistics
+from control_api.strategies import Strategies, open_strategies
+from control_api.submission import Submission
 from graphs.broker import DramatiqBroker
 from graphs.bus import Bus
 from graphs.checkpoints import Checkpoints, checkpoint_pool, postgres_saver
@@ -58,6 +62,9 @@ class Platform:
     engine: Engine
     scheduler: Scheduler
     statistics: Statistics
+    strategies: Strategies
+    planning: PlanningJobs
+    conversations: Conversations
     caller: Caller
     metrics: Metrics
     allowed_origins: frozenset[str]
@@ -82,6 +89,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
         stack.callback(broker.close)
         children = ProcessChildren()
         stack.push_async_callback(children.stop)
+        strategies = stack.enter_context(open_strategies(settings, children))
 
         database = Database(pool)
         objects = Objects(
@@ -91,6 +99,9 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
             secret_key=settings.s3_secret_key.get_secret_value(),
             secure=settings.s3_secure,
         )
+        templates = load_templates(settings.template_folder)
+        for one in templates.refused:
+            log.warning("template.refused", path=str(one.path), line=one.line, reason=one.reason)
         packages = [name for name in settings.node_packages.split(",") if name]
         nodes = discover("graphs.nodes", *packages)
         manifest = LiveManifest(redis, database, nodes)
@@ -132,7 +143,13 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
             period_s=max(0.1, settings.time_scale),
             stale_s=STALE_S * settings.time_scale,
         )
-        jobs = Jobs(database, bus, wake=scheduler.wake, cancel_control=control.cancel, redis=redis)
+        planning = PlanningJobs(database, bus, boot=boot, lease_s=settings.lease_s, wake=scheduler.wake)
+
+        def stop_slow_work(job_id: str) -> None:
+            control.cancel(job_id)
+            planning.cancel(job_id)
+
+        jobs = Jobs(database, bus, wake=scheduler.wake, cancel_control=stop_slow_work, redis=redis)
         hub = Hub(redis, database, snapshot=jobs.snapshot)
         bus.listen(hub.receive)
 
@@ -141,6 +158,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
                 await asyncio.sleep(settings.lease_s / 3)
                 with contextlib.suppress(Exception):
                     await control.renew()
+                    await planning.renew()
                     if engine.live:
                         await database.all("renew_jobs", ids=list(engine.live), runner=boot, lease_s=settings.lease_s)
 
@@ -165,22 +183,29 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
         gc.collect()
         gc.freeze()  # what was loaded so far stays: full collections would stall the event loop for 50 ms and more
         log.info("api.started", boot=boot, nodes=sorted(nodes.nodes))
-        yield Platform(
+        platform = Platform(
             settings=settings,
             database=database,
             objects=objects,
             redis=redis,
             manifest=manifest,
-            templates=load_templates(settings.template_folder),
+            templates=templates,
             jobs=jobs,
             hub=hub,
             engine=engine,
             scheduler=scheduler,
-            statistics=Statistics(database),
+            statistics=Statistics(database, fresh_for_s=FRESH_FOR_S * settings.time_scale),
+            strategies=strategies,
+            planning=planning,
+            conversations=Conversations(redis),
             caller=Caller(settings.api_key.get_secret_value() if settings.api_key else None),
             metrics=Metrics(),
             allowed_origins=settings.origins,
         )
+        if strategies.has_model:  # else another process has one
+            tasks.append(asyncio.create_task(planning.run(Submission(platform)), name="planning"))
+            tasks[-1].add_done_callback(_report)
+        yield platform
 
 
 def _report(task: asyncio.Task[None]) -> None:

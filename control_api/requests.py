@@ -10,6 +10,7 @@ from schemas.plan import Plan
 from schemas.planning import MAX_GOAL_CHARS, PlanRequest
 from schemas.resolution import ALLOWED, parse_resolution
 
+MODEL_MODE = "llm"
 Topic = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_GOAL_CHARS)]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
@@ -93,7 +94,14 @@ class JobBody(PlanRequest):
             raise ValueError(f"give exactly one of goal, plan, template; got {' and '.join(given) or 'none'}")
         if self.params and self.template is None:
             raise ValueError("params belong to a template: name it, or put them into the plan")
+        if self.conversation is not None and "goal" not in given:
+            raise ValueError("a conversation goes on with a goal, which says what to change")
         return self
+
+    @property
+    def is_for_a_model(self) -> bool:
+        """True for a goal that a language model is to plan, which takes longer than a request may."""
+        return self.plan is None and self.template is None and self.mode == MODEL_MODE
 
     def planning(self) -> PlanRequest:
         """Return the planning request inside the body."""

@@ -29,6 +29,19 @@ class ApiSettings(BaseSettings):
     web_folder: Path = Field(default=Path(__file__).parent.parent / "web" / "static", description="The static page.")
     allowed_origins: str = Field(default="", description="More browser origins that may connect, comma separated.")
     max_open_jobs: int = Field(default=0, ge=0, description="Open jobs per caller; 0 means no limit.")
+    max_plan_nodes: int = Field(default=64, ge=1, le=256, description="Nodes of a submitted plan, at most.")
+    planner_llm: str = Field(
+        default="",
+        pattern=r"^(embedded|(ollama|openai|anthropic):\S+)?$",
+        description="Model of the planning mode `llm`: `embedded`, `ollama:MODEL`, `openai:MODEL`, `anthropic:MODEL`.",
+    )
+    planner_llm_base_url: str | None = Field(
+        default=None, description="Address of that model's server, where it is not the usual one."
+    )
+    planner_llm_api_key: SecretStr | None = Field(
+        default=None, description="Key for it; else the provider's own variable is used."
+    )
+    planner_llm_timeout_s: float = Field(default=90.0, gt=0, description="Seconds to wait for one of its answers.")
     time_scale: float = Field(default=1.0, gt=0, le=1, description="Scales leases and sweeps; tests use 0.05-0.2.")
 
     @property

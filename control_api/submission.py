@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from control_api.conversations import Turn
 from control_api.objects import Objects
-from control_api.platform import Platform
 from control_api.requests import GenerateBody, JobBody, TrainBody
 from graphs.compiler import GRAPH_VERSION
 from graphs.facades import LOCAL_OWNER, LOCAL_TENANT, parse_uuid
-from planner.estimate import estimate
+from planner.estimate import estimate, over_budget
+from planner.manifest import read_manifest
 from planner.mermaid import mermaid
 from planner.plan import plan as make_plan
 from planner.plan import plan_from_template
-from planner.validator import prove
+from planner.rules.view import Limits
+from planner.validator import prove, read_plan, refused
 from schemas.artifact import ARTIFACTS, UPLOADS, parse_s3
+from schemas.capability import Manifest
 from schemas.errors import Conflict, NotFound, QuotaExceeded, UnsafeInput
 from schemas.plan import Plan, sha256_of
-from schemas.planning import PlanRequest, PlanResponse
+from schemas.planning import Constraints, PlanRequest, PlanResponse
+
+if TYPE_CHECKING:  # it holds what plans jobs, which submits
+    from control_api.platform import Platform
 
 JOB_DEADLINE_S = 6 * 3600.0
+UNPLANNED: dict[str, Any] = {"variant": None, "profile_id": None, "plan": {}, "plan_digest": "", "estimate": None}
+"""The columns of a job that a language model still plans."""
 
 
 @dataclass
@@ -47,13 +55,40 @@ class Submission:
         self._platform = platform
 
     async def plan(self, request: PlanRequest) -> PlanResponse:
-        """Return a proven plan; opens and executes nothing."""
-        return make_plan(
+        """Return a proven plan, as a turn of a conversation; opens and executes nothing.
+
+        Raises:
+            NotFound: the request names a conversation that is not there.
+        """
+        conversations = self._platform.conversations
+        turn = await conversations.opened(request, owner=LOCAL_OWNER)
+        return await conversations.closed(turn, await self._planned(turn.request), owner=LOCAL_OWNER)
+
+    async def _planned(self, request: PlanRequest) -> PlanResponse:
+        make = partial(
+            make_plan,
             request,
             manifest=self._platform.manifest.current(),
             templates=self._platform.templates.by_name,
             statistics=await self._platform.statistics.current(),
+            strategies=self._platform.strategies.for_mode(request.mode),
         )
+        return await self._platform.strategies.run(request.mode, make)
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(max_nodes=self._platform.settings.max_plan_nodes)
+
+    async def check(self, document: dict[str, Any], request: PlanRequest) -> PlanResponse:
+        """Prove and quote a given plan, under the request's constraints and manifest; opens and executes nothing.
+
+        Raises:
+            InvalidPlan: with every problem, those of the form too.
+        """
+        given, live = request.capabilities_manifest, self._platform.manifest.current()
+        manifest = live if given is None else read_manifest(given)
+        proven = prove(read_plan(document), manifest=manifest, constraints=request.constraints, limits=self._limits)
+        return await self._quoted(proven, manifest=manifest, constraints=request.constraints)
 
     async def propose(self, body: TrainBody | GenerateBody | JobBody) -> Proposal:
         """Return the proposal for any submitting body.
@@ -72,21 +107,30 @@ class Submission:
             case JobBody(plan=Plan() as given):
                 context = await self._resolved(given.context, "/plan/context")
                 resolved = Plan.model_validate(given.emitted() | {"context": context})
-                proven = prove(resolved, manifest=self._platform.manifest.current(), constraints=body.constraints)
-                response = await self._quoted(proven)
+                manifest = self._platform.manifest.current()
+                proven = prove(resolved, manifest=manifest, constraints=body.constraints, limits=self._limits)
+                response = await self._quoted(proven, manifest=manifest, constraints=body.constraints)
                 title = str(given.context.get("goal") or given.context.get("topic") or given.workflow_id)
                 return await self._checked(Proposal(response, title, "plan", asked))
             case JobBody(template=str() as name):
                 params = await self._resolved(body.params, "/params")
-                response = await self._template(name, params)
+                response = await self._template(name, params, constraints=body.constraints)
                 title = str(params.get("goal") or params.get("topic") or name)
                 return await self._checked(Proposal(response, title, "template", asked))
             case _:
-                request = body.planning()
-                request = request.model_copy(update={"inputs": await self._resolved(request.inputs, "/inputs")})
-                await self._known_profile(request.user_context.profile_id, "/user_context/profile_id")
-                response = await self.plan(request)
-                return await self._checked(Proposal(response, request.goal, "goal", asked))
+                turn, request = await self._wished(body)
+                response = await self._planned(request)
+                proposal = await self._checked(Proposal(response, request.goal, "goal", asked))
+                proposal.response = await self._platform.conversations.closed(turn, response, owner=LOCAL_OWNER)
+                return proposal
+
+    async def _wished(self, body: JobBody) -> tuple[Turn, PlanRequest]:
+        """Return the turn of the conversation that a goal is, and the request with its references checked."""
+        turn = await self._platform.conversations.opened(body.planning(), owner=LOCAL_OWNER)
+        inputs = await self._resolved(turn.request.inputs, "/inputs")
+        request = turn.request.model_copy(update={"inputs": inputs})
+        await self._known_profile(request.user_context.profile_id, "/user_context/profile_id")
+        return turn, request
 
     async def known(self, body: TrainBody | GenerateBody | JobBody, *, key: str | None) -> dict[str, Any] | None:
         """Return the job that this key and body made before, so that a repeat does not depend on what is live now.
@@ -100,71 +144,83 @@ class Submission:
         return _answer(row, request_hash=_hash(_asked(body)), key=key) if row else None
 
     async def submit(self, proposal: Proposal, *, key: str | None) -> dict[str, Any]:
-        """Accept the job and return `{"jobId", "status"}`; the same key and body give the same job.
+        """Accept the job and return `{"jobId", "status", "conversation"?}`; the same key and body give the same job.
 
         Raises:
             Conflict: the key was used with another body.
             QuotaExceeded: too many open jobs.
         """
+        response = proposal.response
+        events = [
+            {"type": "job.queued", "body": {"status": "queued", "title": proposal.title[:200]}},
+            planned_event(proposal, status="queued"),
+        ]
+        head = {"status": "queued", "title": proposal.title[:200], "mode": proposal.mode, "request": proposal.request}
+        row = await self._accepted({**head, **planned_columns(proposal), "events": events}, key=key)
+        if row["fresh"]:
+            self._platform.scheduler.wake(str(row["id"]))
+        said = response.model_dump(mode="json", include={"conversation", "changes", "diff"}, exclude_none=True)
+        return _answer(row, request_hash=_hash(proposal.request), key=key) | said
+
+    async def submit_unplanned(self, body: JobBody, *, key: str | None) -> dict[str, Any]:
+        """Accept a goal that a language model plans after the answer (`control_api/planning_jobs.py`).
+
+        Raises:
+            ValidationFailed: there is no language model here.
+            UnsafeInput, NotFound: an input is not the caller's, or not there.
+            Conflict, QuotaExceeded: as for `submit`.
+        """
+        self._platform.strategies.for_mode(body.mode)
+        _, request = await self._wished(body)
+        asked = _asked(body)
+        events = [{"type": "job.queued", "body": {"status": "planning", "title": request.goal[:200]}}]
+        head = {"status": "planning", "title": request.goal[:200], "mode": "goal", "request": asked}
+        row = await self._accepted({**head, **UNPLANNED, "events": events}, key=key)
+        if row["fresh"]:
+            self._platform.planning.poke()
+        return _answer(row, request_hash=_hash(asked), key=key)
+
+    async def _accepted(self, job: dict[str, Any], *, key: str | None) -> dict[str, Any]:
+        """Insert the job, or return the one of this key."""
         platform = self._platform
         limit = platform.settings.max_open_jobs
         if limit and await platform.database.run("open_jobs", owner_id=LOCAL_OWNER) >= limit:
             raise QuotaExceeded("too many open jobs", allowed=limit, retry_after_s=10, hint="wait, or cancel one")
-        plan, response = proposal.plan, proposal.response
-        request_hash = _hash(proposal.request)
-        planned = {
-            "status": "queued",
-            "digest": plan.digest(),
-            "rationale": response.rationale,
-            "diagnostics": [item.model_dump(mode="json", exclude_none=True) for item in response.diagnostics],
-        }
-        events = [
-            {"type": "job.queued", "body": {"status": "queued", "title": proposal.title[:200]}},
-            {"type": "job.planned", "body": planned},
-        ]
-        profile_id = plan.context.get("profile_id")
-        job: dict[str, Any] = {
+        job |= {
             "id": uuid4(),
             "tenant_id": LOCAL_TENANT,
             "owner_id": LOCAL_OWNER,
-            "status": "queued",
-            "title": proposal.title[:200],
-            "mode": proposal.mode,
-            "variant": _variant(plan),
-            "profile_id": UUID(profile_id) if profile_id else None,
             "idempotency_key": key,
-            "request": proposal.request,
-            "request_hash": request_hash,
-            "plan": response.graph,
-            "plan_digest": plan.digest(),
-            "estimate": response.estimate.model_dump(mode="json"),
+            "request_hash": _hash(job["request"]),
             "graph_version": GRAPH_VERSION,
             "priority": 1,
             "deadline_s": JOB_DEADLINE_S,
-            "events": events,
         }
         row = await platform.database.one("submit_job", **job)
         if row is None:  # a twin with the same key was committed while this statement waited for it; now it is seen
             row = await platform.database.one("submit_job", **job)
         assert row is not None
         if row["fresh"]:
-            platform.metrics.submitted.labels(proposal.mode).inc()
-            platform.scheduler.wake(str(row["id"]))
-        return _answer(row, request_hash=request_hash, key=key)
+            platform.metrics.submitted.labels(job["mode"]).inc()
+        return row
 
-    async def _template(self, name: str, params: dict[str, Any]) -> PlanResponse:
+    async def _template(
+        self, name: str, params: dict[str, Any], *, constraints: Constraints | None = None
+    ) -> PlanResponse:
         return plan_from_template(
             name,
             params,
             manifest=self._platform.manifest.current(),
             templates=self._platform.templates.by_name,
             statistics=await self._platform.statistics.current(),
+            constraints=constraints,
         )
 
-    async def _quoted(self, plan: Plan) -> PlanResponse:
-        quote = estimate(
-            plan, manifest=self._platform.manifest.current(), statistics=await self._platform.statistics.current()
-        )
+    async def _quoted(self, plan: Plan, *, manifest: Manifest, constraints: Constraints) -> PlanResponse:
+        quote = estimate(plan, manifest=manifest, statistics=await self._platform.statistics.current())
+        over = over_budget(quote, constraints)
+        if over:
+            raise refused(over)
         return PlanResponse(
             graph=plan.emitted(), estimate=quote, rationale="The submitted plan is valid here.", mermaid=mermaid(plan)
         )
@@ -211,6 +267,31 @@ class Submission:
         known = parse_uuid(str(profile_id), what="profile", path=path)
         if await self._platform.database.one("get_profile", id=known, owner_id=LOCAL_OWNER) is None:
             raise NotFound("no such profile", path=path, got=profile_id, hint="GET /api/profiles lists yours")
+
+
+def planned_columns(proposal: Proposal) -> dict[str, Any]:
+    """Return what the job row holds of a plan."""
+    plan = proposal.plan
+    profile_id = plan.context.get("profile_id")
+    return {
+        "variant": _variant(plan),
+        "profile_id": UUID(profile_id) if profile_id else None,
+        "plan": proposal.response.graph,
+        "plan_digest": plan.digest(),
+        "estimate": proposal.response.estimate.model_dump(mode="json"),
+    }
+
+
+def planned_event(proposal: Proposal, *, status: str) -> dict[str, Any]:
+    """Return the event that tells the proposal, its reason and its diagnostics."""
+    response = proposal.response
+    body = {
+        "status": status,
+        "digest": proposal.plan.digest(),
+        "rationale": response.rationale,
+        "diagnostics": [item.model_dump(mode="json", exclude_none=True) for item in response.diagnostics],
+    }
+    return {"type": "job.planned", "body": body}
 
 
 def _asked(body: TrainBody | GenerateBody | JobBody) -> dict[str, Any]:

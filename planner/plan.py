@@ -21,7 +21,7 @@ from planner.targets import settled_on, targets
 from planner.validator import validate
 from schemas.brief import Brief, Deliverable
 from schemas.capability import Manifest
-from schemas.diagnostics import Code, Diagnostic
+from schemas.diagnostics import Code, Diagnostic, Severity
 from schemas.errors import UnsatisfiableGoal, ValidationFailed, VariantUnavailable
 from schemas.plan import MAX_NODES
 from schemas.planning import Constraints, PlanRequest, PlanResponse, Statistics
@@ -79,14 +79,18 @@ def plan(
     situation = Situation(request, brief, settled, manifest, templates, statistics or {}, targets(brief, manifest))
     modes = _modes(request.mode, strategies)
     refusal: UnsatisfiableGoal | None = None
+    before: list[Diagnostic] = []
     for mode in modes:
         try:
             proposal = strategies[mode](situation)
-            return _proven(proposal, situation, mode=mode, remarks=(*remarks, *settled.diagnostics))
+            return _proven(proposal, situation, mode=mode, remarks=(*remarks, *settled.diagnostics, *before))
         except UnsatisfiableGoal as error:
             refusal = error  # the last strategy looks furthest: its reasons are those that count
+            if mode == "llm":  # and why the model's plan is not the answer is worth knowing
+                failed = f"the model's plan was not used: {error}"
+                before = [problem(Code.ASSUMED, "/mode", failed, severity=Severity.WARNING, hint="the solver planned")]
     assert refusal is not None
-    raise UnsatisfiableGoal(str(refusal), diagnostics=_unique([*(refusal.body.diagnostics or []), *remarks]))
+    raise UnsatisfiableGoal(str(refusal), diagnostics=_unique([*(refusal.body.diagnostics or []), *before, *remarks]))
 
 
 def _modes(mode: str, strategies: Mapping[str, Strategy]) -> list[str]:

