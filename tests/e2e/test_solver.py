@@ -35,5 +35,5 @@ def test_a_goal_that_only_the_users_own_tasks_can_reach_is_chained_and_run(stack
 def test_the_same_stack_still_makes_a_video_of_a_topic(stack: LiveStack) -> None:
     with httpx.Client(base_url=stack.api, timeout=30) as client:
         graph = client.post("/api/plan", json={"goal": "A humorous explainer about black holes"}).json()["graph"]
-    assert [node["task"] for node in graph["nodes"]][0] == "script.generateScript"
+    assert graph["nodes"][0]["task"] == "script.generateScript"
     assert not any(node["task"].startswith("test") for node in graph["nodes"])

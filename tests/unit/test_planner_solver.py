@@ -119,7 +119,20 @@ def test_a_refusal_names_the_missing_link(missing: str) -> None:
 
 def test_two_hundred_irrelevant_tasks_change_nothing() -> None:
     rng = random.Random(7)
-    words = ["ledger", "soil", "tariff", "rota", "knot", "sonar", "guild", "quota", "ferry", "bolt", "enzyme", "statute"]
+    words = [
+        "ledger",
+        "soil",
+        "tariff",
+        "rota",
+        "knot",
+        "sonar",
+        "guild",
+        "quota",
+        "ferry",
+        "bolt",
+        "enzyme",
+        "statute",
+    ]
     noise = {
         f"noise{n}": own(f"Reconcile the {rng.choice(words)} {rng.choice(words)} of a depot.", {f"i{n}": "object"}, {f"o{n}": "object"})
         for n in range(200)
