@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from planner import lexicon, wish_words
+from planner import deed_words, lexicon, wish_words
 from planner.clauses import judge
 from planner.durations import Reading, read_duration, read_resolution
 from planner.topic import read_topic
@@ -166,10 +166,12 @@ def _no_video(excluded: tuple[Deliverable, ...]) -> bool:
 def _unnamed(goal: str) -> Deliverable | None:
     if _found(wish_words.DRAWN, goal):
         return Deliverable.IMAGE
-    if _found(wish_words.OTHER_DEEDS, goal):
+    if _found(deed_words.OTHER_DEEDS, goal):
+        return None
+    if _found(deed_words.UNKNOWN_DEED, goal) and not (_found(wish_words.MADE, goal) or _found(wish_words.TOLD, goal)):
         return None
     made = _found(wish_words.MADE, goal) or _found(wish_words.THING, goal)
-    if _found(wish_words.NOT_MEDIA, _before_subject(goal)):
+    if _found(deed_words.NOT_MEDIA, _before_subject(goal)):
         return None
     return Deliverable.IMAGE if made and not _found(wish_words.TOLD, goal) else Deliverable.VIDEO
 

@@ -224,9 +224,9 @@ _MINE = (
 )
 BROUGHT_VIDEO = rf"{_MINE}\s+(?:[\w-]+\s+){{0,2}}?(?:videos?|clips?|films?|movies?|footage|v[ií]deos?|vid[ée]os?)\b"
 BROUGHT_IMAGE = (
-    r"\b(?:i|we) (?:took|made|have|attached|uploaded|sent) (?:an?|some|the|\d+) (?:\w+ )?(?:photos?|pictures?|"
+    r"\b(?:i|we) (?:took|made|have|attached|uploaded|sent) (?:an?|some|the|\d+) (?:\w+ )?(?:photos?|photographs?|pictures?|"
     r"images?)\b|"
-    rf"{_MINE}\s+(?:[\w-]+\s+){{0,1}}?(?:photos?|pictures?|images?|fotos?|bild\w*|im[áa]gen\w*|"
+    rf"{_MINE}\s+(?:[\w-]+\s+){{0,1}}?(?:photos?|photographs?|pictures?|images?|fotos?|bild\w*|im[áa]gen\w*|"
     rf"drawings?)\b"
 )
 BROUGHT_AUDIO = (
@@ -246,31 +246,6 @@ EXCLUDED = (
 VIDEO_WORD = r"[\w-]*(?:vid(?:eo)?|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b"
 NEAR = r"(?:(?!\b(?:and|und|y|et|e|plus|with|then|dann|dazu)\b)[^.;,:()]){0,40}?"
 """Between two words of one wish."""
-OTHER_DEEDS = (
-    r"^\W*(?:please\s+|can you\s+|could you\s+|bitte\s+|hey\s+|hi\s+)*(?:do|lend|bring|fold|iron|walk|feed|"
-    r"mow|carry|wake|unlock|lock|dim|switch|stop|cancel|refund|return|ship|"
-    r"fax|tweet|post|upload|delete|remove|send|e-?mail|mail|transfer|wire|"
-    r"withdraw|deposit|subscribe|vote|apply|sign|order|buy|book|"
-    r"reserve|pay|call|phone|text|"
-    r"compile|run|execute|install|deploy|debug|refactor|fix|repair|brew|cook|bake|clean|wash|deliver|check|"
-    r"verify|calculate|"
-    r"compute|solve|translate|schedule|remind|find|search|google|look up|open|close|start|stop|restart|"
-    r"turn (?:on|off)|"
-    r"download|sort|rank|compare|predict|forecast|analy[sz]e|invest|sell|trade|hire|drive|navigate|tune|plan|"
-    r"organi[sz]e|"
-    r"sende?|schicke?|bestelle?|kaufe?|buche?|kompiliere?|[üu]bersetze?|berechne?|pr[üu]fe?|werte?t?|env[íi]a|"
-    r"compra|pide|"
-    r"reserva|traduce|calcula|comprueba|envoie|ach[èe]te|commande|traduis|calcule|v[ée]rifie)\b"
-)
-"""A goal that begins so asks for a deed, which only a task that says so can do."""
-NOT_MEDIA = (
-    r"\b(?:apps?|applications?|web ?sites?|web ?shops?|spreadsheets?|workbooks?|excel|databases?|programs?|software|"
-    r"scripts? in (?:python|bash)|python (?:script|program|code)|source code|powerpoint|pdfs?|emails?|"
-    r"letters?|invoices?|"
-    r"contracts?|resumes?|cvs?|appointments?|pizzas?|coffee|flights?|tickets?|reports?|quiz(?:zes)?|slides?|"
-    r"slide decks?)\b"
-)
-"""Things that no picture or video stands for, when they are what is to be made."""
 ONLY = r"\b(?:only|just|nur|solo|s[óo]lo|seulement|uniquement|nothing but)\b"
 TRAIN = r"\b(?:train|training|fine-?tune|trainiere?|trainieren|entrena(?:r)?|entra[îi]ne[rz]?)\b"
 TRAIN_IDIOMS = (
