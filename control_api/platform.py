@@ -40,6 +40,7 @@ from graphs.registry import discover
 from graphs.scheduler import Scheduler
 from graphs.sweeper import Sweeper
 from graphs.template_registry import Templates, load_templates
+from planner.meaning import similarity
 
 log = structlog.get_logger()
 POOL_SIZE = 12
@@ -175,6 +176,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
                 "hub": hub.run(),
                 "leases": renew(),
                 "reaper": reap_forever(objects, database),
+                "vectors": asyncio.to_thread(similarity, ["video"], ["image"]),  # read before the first goal comes
             }.items()
         ]
         for task in tasks:

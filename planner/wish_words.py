@@ -224,7 +224,8 @@ _MINE = (
 )
 BROUGHT_VIDEO = rf"{_MINE}\s+(?:[\w-]+\s+){{0,2}}?(?:videos?|clips?|films?|movies?|footage|v[ií]deos?|vid[ée]os?)\b"
 BROUGHT_IMAGE = (
-    r"\b(?:i|we) (?:took|made|have|attached|uploaded|sent) (?:an?|some|the|\d+) (?:\w+ )?(?:photos?|photographs?|pictures?|"
+    r"\b(?:i|we) (?:took|made|have|attached|uploaded|sent) (?:an?|some|the|\d+) (?:\w+ )?(?:photos?|"
+    r"photographs?|pictures?|"
     r"images?)\b|"
     rf"{_MINE}\s+(?:[\w-]+\s+){{0,1}}?(?:photos?|photographs?|pictures?|images?|fotos?|bild\w*|im[áa]gen\w*|"
     rf"drawings?)\b"
