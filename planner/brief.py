@@ -51,6 +51,8 @@ def read_brief(request: PlanRequest) -> Understood:
     )
     spans = [(item.start, item.end) for item in (duration, resolution) if item is not None]
     topic = read_topic(goal, spans=[*spans, *style_spans, *language_spans]) if _means_something(goal) else ""
+    if not topic and wishes.wanted and not wishes.is_guess:  # the subject may stand in a sentence before the wish
+        topic = next((found for part in re.split(r"(?<=[.!?])\s+", goal) if (found := read_topic(part, spans=[]))), "")
     if request.user_context.style and request.user_context.style.strip().lower() not in styles:
         styles.append(request.user_context.style.strip())
     brief = Brief(
@@ -105,7 +107,7 @@ def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collecti
     text = _blank(wish_words.TRAIN_IDIOMS, _blank(wish_words.EXCLUDED, text))
     # The wish stands before its subject: in "a video about photos", photos are no deliverable.
     wish = _before_subject(text)
-    bare = _blank(wish_words.MATERIAL, wish)
+    bare = _blank(wish_words.MATERIAL, _without_statements(wish))
     wanted = _named(_blank(wish_words.PURPOSE, bare), training=wish) or _named(bare, training=wish)
     for item, pattern in _brought(images=images or "image" in others, audio=audio, video="video" in others):
         wanted = [each for each in wanted if each is not item or item in _named(_blank(pattern, bare))]
@@ -125,6 +127,12 @@ def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collecti
         return _Wishes(tuple(wanted), excluded)
     guess = _unnamed(goal)
     return _Wishes((guess,) if guess else (), excluded, is_guess=True)
+
+
+def _without_statements(text: str) -> str:
+    """Leave out the sentences that only tell about the caller, unless that leaves nothing to name."""
+    kept = " ".join(part for part in re.split(r"(?<=[.!?;])\s+", text) if not _found(wish_words.STATEMENT, part))
+    return kept if _named(kept) else text
 
 
 def _brought(*, images: bool, audio: bool, video: bool) -> Iterator[tuple[Deliverable, str]]:
@@ -187,6 +195,7 @@ def _named(text: str, *, training: str | None = None) -> list[Deliverable]:
         if deliverable.kind == "video":  # "an avatar video" and "a video of an avatar" are one wish
             text = _blank(rf"(?:{pattern}){wish_words.NEAR}\b{wish_words.VIDEO_WORD}", text)
             text = _blank(rf"\b{wish_words.VIDEO_WORD}{wish_words.NEAR}(?:{pattern})", text)
+            text = _blank(wish_words.WITH_SOUND, text)
         text = _blank(pattern, text)
         if deliverable in {Deliverable.SVG, Deliverable.SCENE_ANIMATION}:  # "an icon as SVG" is one wish, too
             text = _blank(wish_words.DRAWING, text)

@@ -60,7 +60,8 @@ _CONFIDENTIAL = (
 _LEAD = (
     r"^(?:\W*\b(?:please|then|also|now|and|but|first|next|kindly|just|bitte|dann|por favor|luego|"
     r"s'il te plaît|secretly|silently|before (?:anything|everything) else|first of all|by the way|btw|oh|ok(?:ay)?|"
-    r"one more thing|zuerst|vorher|primero|antes de (?:nada|todo)|d'abord|avant tout)\b)*+\W*"
+    r"one more thing|afterwards?|after that|later|meanwhile|additionally|danach|anschlie[ßs]+end|despu[ée]s|"
+    r"ensuite|zuerst|vorher|primero|antes de (?:nada|todo)|d'abord|avant tout)\b)*+\W*"
 )
 _DIRECTED = tuple(
     re.compile(_LEAD + pattern, re.IGNORECASE | re.DOTALL)
@@ -127,7 +128,8 @@ _DIRECTED = tuple(
             rf"(?:reveal|print|show|tell|give|leak|dump|expose|exfiltrate|steal|send|upload|post|email|"
             rf"e-mail|forward|transmit|copy|read|"
             rf"display|output|repeat|return|list|cat|access|open|share|include|write|say|what (?:is|are)|"
-            rf"zeige?|verrate|sende|dime|muestra|montre|envía|envia|affiche|envoie)\s+"
+            rf"zeige?|gib|gebt|dame|donne[zr]?(?:-moi)?|verrate|sende|dime|muestra|montre|envía|envia|affiche|"
+            rf"envoie)\s+"
             rf"(?:me\s+|us\s+|out\s+|back\s+)?(?:\S+\s+){{0,4}}?{_CONFIDENTIAL}"
         ),
         (
@@ -135,6 +137,7 @@ _DIRECTED = tuple(
             r"move)\s+(?:\S+\s+){0,6}?(?:to|nach|a|à)\s+(?:https?://|ftp://|"
             r"s3://|\S+@\S+\.\w+|\S+\.(?:com|net|org|io|ru|xyz|example)\b|my server|an? external|webhook|attacker)"
         ),
+        r"(?:run|execute|call|start)\s+(?:\S+\s+){0,2}?(?:shutdown|reboot|halt|poweroff|killall)\b",
         # Code and tools.
         (
             r"(?:call|invoke|run|execute|use|add|insert|trigger|include|append|rufe?|llama|"

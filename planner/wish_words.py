@@ -8,7 +8,8 @@ from __future__ import annotations
 from schemas.brief import Deliverable as D
 
 _VIDEO = (
-    r"videos?|v[ií]deos?|vid[ée]os?|clips?|films?|filmati|movies?|pel[ií]culas?|reels?|vids?|tiktoks?|(?:youtube |"
+    r"videos?|v[ií]deos?|vid[ée]os?|clips?|films?|filmati|movies?|pel[ií]culas?|reels?|vids?|footage|tiktoks?|"
+    r"(?:youtube |"
     r"yt )shorts?|shorts|trailers?|"
     r"teasers?|video-?clips?|filmchen|kurzfilme?"
 )
@@ -138,7 +139,9 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
             r"\b(?:images?|pictures?|photos?|photographs?|illustrations?|paintings?|posters?|wallpapers?|drawings?|"
             r"sketch(?:es)?|artworks?|logos?|icons?|bild(?:er)?|zeichnung(?:en)?|im[áa]gen(?:es)?|imagen[s]?|"
             r"imagem|immagin[ei]|"
-            r"dibujos?|dessins?|disegn[io]|desenhos?|cartoons?|infographics?|thumbnails?|foto|plakate?|"
+            r"dibujos?|dessins?|disegn[io]|desenhos?|cartoons?|cover art|(?:album|book|record|"
+            r"magazine) covers?|banners?|flyers?|postcards?|stickers?|collages?|mascots?|infographics?|"
+            r"thumbnails?|foto|plakate?|"
             r"affiches?|cartel)\b"
         ),
     ),
@@ -162,7 +165,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
     ),
     (
         D.MEMORY,
-        r"\b(?:store|save|keep)\b[^.]{0,20}\b(?:in|to) (?:your |the )?memory\b|\b(?:remember|memori[sz]e|"
+        r"\bstore (?:it|this|them)\b|\bfor later (?:use|recall)\b|\b(?:store|save|keep)\b[^.]{0,20}\b(?:in|"
+        r"to) (?:your |the )?memory\b|\b(?:remember|memori[sz]e|"
         r"keep in mind|merk(?:e)? dir|recuerda|souviens-toi)\b(?! (?:the|when|how|"
         r"that \w+ (?:i|we|you)))",
     ),
@@ -245,6 +249,16 @@ EXCLUDED = (
     r"|\b(?P<what2>[\w-]+) (?:is|are) (?:no use|useless|not (?:needed|wanted|necessary)|unnecessary)\b"
 )
 VIDEO_WORD = r"[\w-]*(?:vid(?:eo)?|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b"
+WITH_SOUND = (
+    r"\b(?:with|including|mit|con|avec) (?:(?:an?|the|its|einer?|una?|une?) )?(?:\w+ )?"
+    r"(?:narrat\w+|voice-?over|audio|sound|sprecher\w*|erz[äa]hler\w*|locuci[óo]n|narraci[óo]n)\b"
+)
+"""What a video has besides is no wish of its own."""
+STATEMENT = (
+    r"^\W*(?:my|our|i am|i'm|we are|we're|they|he|she|his|her|their|there (?:is|are))\b"
+    r"(?!.*\b(?:want|need|please|like|should|must|could|would|wish|order|request|task|goal|looking for)\b)"
+)
+"""A sentence that tells of the caller's life."""
 NEAR = r"(?:(?!\b(?:and|und|y|et|e|plus|with|then|dann|dazu)\b)[^.;,:()]){0,40}?"
 """Between two words of one wish."""
 ONLY = r"\b(?:only|just|nur|solo|s[óo]lo|seulement|uniquement|nothing but)\b"
@@ -308,11 +322,12 @@ SUBJECT = (
 )
 """Behind these words stands what a result is about ..."""
 NEXT_WISH = (
-    r"[.;]\s*(?=(?:audio|video|svg|image|picture|3-?d|script|model)\b)|(?::|\(\w\)|\band\b|\bplus\b|\balso\b|"
+    r",\s*(?=(?:publish|upscale|remember|store|save)\b)|[.;]\s*(?=(?:audio|video|svg|image|picture|3-?d|"
+    r"script|model)\b)|(?::|\(\w\)|\band\b|\bplus\b|\balso\b|"
     r"\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|"
     r"\bluego\b|\bdespu[ée]s\b|"
     r"\btogether with\b|\balong with\b|\bas well as\b|\bzusammen mit\b|\bsowie\b|\bjunto con\b|\bas[íi] como\b|"
-    r"\bainsi qu|\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:then\s+|dazu\s+|puis\s+)?"
+    r"\bainsi qu|\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:please\s+|bitte\s+|then\s+|dazu\s+|puis\s+)*+"
     r"(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?(?:,?\s*\w+ly,?\s+)?(?:(?:an?|one|two|some|the|"
     r"ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
     r"render|train|draw|save|use|keep|let|have|get|produce|write|turn|build|record|narrate|animate|it|crea|"
