@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_SENTENCE = re.compile(r"(?<=[.!?;\n])\s+|[;\n]+")
+_SENTENCE = re.compile(r"(?<=[.!?;\n])\s+|;(?=\S)|\n+")
 _IMPERATIVE = (
     r"enable|activate|ignore|disregard|forget|bypass|override|circumvent|disable|delete|drop|"
     r"erase|wipe|destroy|truncate|remove|purge|shut|kill|reveal|print|show|"
