@@ -176,8 +176,9 @@ def _built(template: Template, path: Path, manifest: Manifest, validate: Validat
             template.build(sample, builder)
             plan = builder.build()
         except UnsatisfiableGoal as error:
-            yield from _missing(error, builder, manifest, start)
-            if not error.body.diagnostics:
+            missing = [item for item in error.body.diagnostics or [] if item.code in _NOT_LIVE]
+            yield from _missing(missing, builder, manifest, start)
+            if not missing:
                 yield Mistake(line=line_of(error, path) or start, reason=build_fault(error, sample))
             return
         except Exception as error:
@@ -198,8 +199,11 @@ def _built(template: Template, path: Path, manifest: Manifest, validate: Validat
             yield Mistake(line=start, reason=reason, hint=f"it yields: {', '.join(sorted(kinds))}")
 
 
-def _missing(error: UnsatisfiableGoal, builder: TrialBuilder, manifest: Manifest, start: int) -> Iterator[Mistake]:
-    for item in error.body.diagnostics or []:
+_NOT_LIVE = {Code.TASK_DISABLED, Code.UNKNOWN_TASK}
+
+
+def _missing(missing: list[Diagnostic], builder: TrialBuilder, manifest: Manifest, start: int) -> Iterator[Mistake]:
+    for item in missing:
         task = str(item.got)
         line = builder.lines_of_tasks.get(task, start)
         if item.code is Code.TASK_DISABLED:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from schemas.builder import PlanBuilder, Step
 from schemas.capability import Capability, Manifest
 from schemas.contracts.table import contracts
-from schemas.plan import Plan
+from schemas.errors import UnsatisfiableGoal
 from schemas.template import TemplateParams
 
 Schema = Mapping[str, Any]
@@ -65,10 +65,10 @@ class TrialBuilder(PlanBuilder):
 def build_fault(error: Exception, params: TemplateParams) -> str:
     """Return a sentence about what a template raised when it was built with these params."""
     shown = json.dumps(params.model_dump(mode="json", exclude_unset=True), ensure_ascii=False)
+    if isinstance(error, UnsatisfiableGoal):
+        return f"the plan that it builds with the params {shown} has no node"
     if not isinstance(error, ValidationError):
         return f"built with the params {shown} it raises {type(error).__name__}: {error}"
-    if error.title == Plan.__name__:
-        return f"the plan that it builds with the params {shown} has no node"
     first = error.errors(include_url=False)[0]
     return f"built with the params {shown} it makes a wrong {'.'.join(map(str, first['loc']))}: {first['msg']}"
 

@@ -83,7 +83,8 @@ def reach(station: str, watcher: Watcher) -> None:
             watcher.wait_for("node.queued", "write")
         case "running":
             watcher.wait_for("node.running", "write")
-            until(lambda: watcher.ticks >= 2, within_s=20, what="two progress ticks")
+            over = ("node.completed", "write")
+            until(lambda: watcher.ticks >= 2 or over in watcher.seen, within_s=20, what="two progress ticks")
         case "committed":
             watcher.wait_for("node.completed", "write")
         case "near the end":
