@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.planner_cases import Case, faults, load
+from bench.planner_cases import HELD_OUT, Case, faults, load
 from graphs.registry import NodeError
 from graphs.template_registry import load_templates
 from planner.agent.model import Completion, Message, ModelFailed
@@ -170,7 +171,9 @@ def main() -> None:
     parser.add_argument("--way", action="append", choices=(*WAYS, MODEL), help="only these; all but llm by default")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="every so-many-th case, N in all")
     parser.add_argument("--seed", type=int, default=1, help="of the random identifiers")
-    parser.add_argument("--show", type=int, default=0, metavar="N", help="print the first N failures of each way")
+    parser.add_argument(
+        "--show", type=int, default=0, metavar="N", help="print the first N failures; never held-out ones"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
     cases = [case for case in load(seed=given.seed) if given.split in ("all", case.split)]
@@ -182,8 +185,9 @@ def main() -> None:
     if given.json:
         print(json.dumps({way: summary(items) for way, items in results.items()}))
         return
+    console.print(f"{len(cases)} cases, split {given.split}, seed {given.seed}")
     for title, groups in (("figure", None), ("resolved by group", sorted({case.group for case in cases}))):
-        table = Table(title, *ways, title=f"{len(cases)} cases, split {given.split}")
+        table = Table(title, *ways, box=box.MARKDOWN)
         if groups is None:
             figures = {way: summary(items) for way, items in results.items()}
             for name in next(iter(figures.values())):
@@ -198,7 +202,7 @@ def main() -> None:
     if MODEL in ways:
         console.print(f"tokens of the model: {PackagedModel.tokens / len(cases):.0f} a goal")
     for way in ways:
-        failed = [item for item in results[way] if item.faults or item.invalid]
+        failed = [item for item in results[way] if (item.faults or item.invalid) and item.case.split != HELD_OUT]
         for item in failed[: given.show]:
             console.print(f"{way} {item.case.id} {item.case.goal[:160]!r}", markup=False)
             console.print("   ", *item.faults, *item.invalid, sep="\n    ", markup=False)

@@ -58,7 +58,7 @@ def read_brief(request: PlanRequest) -> Understood:
     brief = Brief(
         goal=goal,
         topic=topic,
-        deliverables=wishes.wanted if _means_something(goal) else (),
+        deliverables=wishes.wanted if _means_something(goal) and not (judged.hostile and wishes.is_wild) else (),
         excluded=wishes.excluded,
         is_guess=wishes.is_guess,
         duration_seconds=_value(duration),
@@ -96,6 +96,7 @@ class _Wishes:
     wanted: tuple[Deliverable, ...]
     excluded: tuple[Deliverable, ...]
     is_guess: bool = False
+    is_wild: bool = False  # a guess without any word for telling, drawing or making
 
 
 def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collection[str], timed: bool) -> _Wishes:
@@ -126,7 +127,9 @@ def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collecti
     if wanted or excluded or not _means_something(goal):
         return _Wishes(tuple(wanted), excluded)
     guess = _unnamed(goal)
-    return _Wishes((guess,) if guess else (), excluded, is_guess=True)
+    spoken = (wish_words.TOLD, wish_words.DRAWN, wish_words.MADE)
+    is_wild = not any(_found(pattern, goal) for pattern in spoken)
+    return _Wishes((guess,) if guess else (), excluded, is_guess=True, is_wild=is_wild)
 
 
 def _without_statements(text: str) -> str:
@@ -195,7 +198,7 @@ def _named(text: str, *, training: str | None = None) -> list[Deliverable]:
         if deliverable.kind == "video":  # "an avatar video" and "a video of an avatar" are one wish
             text = _blank(rf"(?:{pattern}){wish_words.NEAR}\b{wish_words.VIDEO_WORD}", text)
             text = _blank(rf"\b{wish_words.VIDEO_WORD}{wish_words.NEAR}(?:{pattern})", text)
-            text = _blank(wish_words.WITH_SOUND, text)
+            text = _blank(wish_words.RESULT_VIDEO, _blank(wish_words.WITH_SOUND, text))
         text = _blank(pattern, text)
         if deliverable in {Deliverable.SVG, Deliverable.SCENE_ANIMATION}:  # "an icon as SVG" is one wish, too
             text = _blank(wish_words.DRAWING, text)

@@ -6,6 +6,7 @@ Goal text is data whatever it says; this reading only keeps hostile clauses out 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 _SENTENCE = re.compile(r"(?<=[.!?;\n])\s+|;(?=\S)|\n+")
@@ -18,12 +19,13 @@ _IMPERATIVE = (
     r"access|open|list|output|repeat|return|act|pretend|you|system|assistant|from|ignoriere|"
     r"vergiss|lösche|zeige|sende|ignora|olvida|"
     r"borra|elimina|envía|envia|muestra|ignore[zr]?|oublie|supprime[zr]?|efface|envoie|affiche|"
-    r"new|set|change|switch|enter"
+    r"new|set|change|switch|enter|impersonate|skip|bypass|mine|decode|email|tell|lift|shutdown"
 )
 # Possessive quantifiers: a goal of nothing but joints must not be tried in every partition.
 _JOINT = re.compile(
     rf"(?:\s*+,\s*+|\s++[-–—]\s++|\s*+:\s++|\s++)(?=(?:and|but|then|also|und|dann|y|luego|et|puis|&&)\s)"
-    rf"(?:(?:and|but|then|also|und|dann|y|luego|et|puis|&&|please|secretly|silently)\s++)++(?=(?:{_IMPERATIVE})\b)"
+    rf"(?:(?:and|but|then|also|und|dann|y|luego|et|puis|&&|please|secretly|silently|by the way|"
+    rf"also)\s++)++(?=(?:{_IMPERATIVE})\b)"
     rf"|\s*+[,:]\s*+(?:(?:please|also|first|now)\s++)*+(?=(?:{_IMPERATIVE})\b)|\s++[-–—]\s++(?=(?:{_IMPERATIVE})\b)"
     rf"|\s++&&\s++",
     re.IGNORECASE,
@@ -48,6 +50,7 @@ _DATA = (
 _CONFIDENTIAL = (
     r"(?:secrets?|passwords?|contraseñas?|passw(?:ö|oe)rter|kennw(?:ö|oe)rter|mots de passe|contrase[ñn]as?|"
     r"geheime?[nrs]?\s+(?:anweisung\w*|daten|schlüssel)|instrucciones secretas|instructions secrètes|"
+    r"cl[ée]s? (?:d'api|secr[èe]tes?)|jetons (?:secrets|d'acc[èe]s)|claves? (?:de )?api|"
     r"credentials?|(?:api|access|secret|ssh|private|aws|"
     r"encryption)[\s_-]?(?:keys?|tokens?)|tokens?|"
     r"env(?:ironment)?(?:[\s_-]?(?:vars?|variables?|file))|\.env\b|system[\s-]prompts?|(?:your|"
@@ -60,13 +63,29 @@ _CONFIDENTIAL = (
 _LEAD = (
     r"^(?:\W*\b(?:please|then|also|now|and|but|first|next|kindly|just|bitte|dann|por favor|luego|"
     r"s'il te plaît|secretly|silently|before (?:anything|everything) else|first of all|by the way|btw|oh|ok(?:ay)?|"
-    r"one more thing|afterwards?|after that|later|meanwhile|additionally|danach|anschlie[ßs]+end|despu[ée]s|"
-    r"ensuite|zuerst|vorher|primero|antes de (?:nada|todo)|d'abord|avant tout)\b)*+\W*"
+    r"one more thing|afterwards?|after that|later|meanwhile|additionally|danach|anschlie[ßs]+end|despu[ée]s|ensuite|"
+    r"zuerst|vorher|primero|antes de (?:nada|todo)|d'abord|avant tout|(?:would|could|can|will) you|be so kind as to|"
+    r"i (?:want|need|order) you to|i'd like you to|you (?:must|should|will|have to)|go ahead and|"
+    r"while you(?:'re| are) at it|if (?:it|you|that)\b[^,.]{0,40}(?=,)|override|attention|important|note|"
+    r"a? ?hidden order)\b)*+\W*"
 )
 _DIRECTED = tuple(
-    re.compile(_LEAD + pattern, re.IGNORECASE | re.DOTALL)
+    re.compile(f"{_LEAD}(?:{pattern})", re.IGNORECASE | re.DOTALL)
     for pattern in (
         # Against the instructions.
+        r"(?:skip|bypass|lift|remove|raise|circumvent)\s+(?:every|all|the|any|my)\s+(?:\w+\s+){0,2}?"
+        r"(?:checks?|approvals?|validation|safety|quotas?|limits?|restrictions?)\b",
+        r"pretend (?:to be|that)\b[^.]{0,60}\b(?:dan|without (?:any )?(?:restrictions?|rules|limits|filters?))\b",
+        r"repeat\s+(?:everything|all|the (?:text|words|above|instructions))\b|impersonate\b",
+        r"(?:a partir de ahora (?:eres|eras)|ab (?:sofort|jetzt) bist du|à partir de maintenant,? tu es)\b",
+        r"(?:the\s+)?(?:message|text|order|command|note)\s+(?:below|above)\s+(?:is|comes)\s+from\b",
+        r"(?:execute|run|eval)\s*(?::|(?:it|this|that|the (?:result|output|following))\b)|"
+        r"decode\s+(?:\w+\s+)?base64\b",
+        r"you are (?:now )?(?:root|admin\w*)\b",
+        r"decode\b[^.]{0,60}\b(?:execute|run|eval)\b|mine\s+(?:bitcoin|crypto\w*|monero|ethereum|coins?)\b|"
+        r"shutdown\b",
+        r"(?:show|list|open|give|send|read)\s+(?:\S+\s+){0,3}?(?:files?|uploads?|videos?|jobs?|data|profiles?)\s+"
+        r"(?:\S+\s+){0,3}?(?:users?|customers?|someone|other)\b",
         (
             r"(?:ignore|disregard|forget|bypass|override|circumvent|do not follow|"
             r"don'?t follow)\s+(?:\w+\s+){0,4}?(?:instructions?|"
@@ -85,7 +104,7 @@ _DIRECTED = tuple(
             r"switch to|activate) (?:developer|debug|god|admin|dan|jailbreak) mode|"
             r"new (?:system )?instructions?\b|set your role)"
         ),
-        r"(?:\W*\b(?:system|assistant|developer)\b\W*):\s",
+        r"(?:\W*\b(?:system|assistant|developer|sistema|système|systeme|administrator|admin)\b\W*):\s",
         (
             r"disable\s+(?:\w+\s+){0,3}?(?:safety|validat\w+|checks?|auth\w*|sandbox|filters?|logging|"
             r"firewall|limits?|guards?)\b"
@@ -107,7 +126,7 @@ _DIRECTED = tuple(
         (
             r"(?:lösche?|zerstöre|überschreibe)\s+(?:\w+\s+)?(?:alle|meine|die|den|das|deine|"
             r"sämtliche)\s+(?:\w+\s+)?(?:dateien|daten\w*|"
-            r"tabellen|profile|jobs|videos|festplatte|backups?|benutzer\w*|nutzer\w*)\b"
+            r"tabellen|profile|projekte|auftr[äa]ge|konten|jobs|videos|festplatte|backups?|benutzer\w*|nutzer\w*)\b"
         ),
         (
             r"(?:borra|elimina|destruye)\s+(?:\w+\s+)?(?:todos?|todas?|los|las|mis|la|"
@@ -128,7 +147,8 @@ _DIRECTED = tuple(
             rf"(?:reveal|print|show|tell|give|leak|dump|expose|exfiltrate|steal|send|upload|post|email|"
             rf"e-mail|forward|transmit|copy|read|"
             rf"display|output|repeat|return|list|cat|access|open|share|include|write|say|what (?:is|are)|"
-            rf"zeige?|gib|gebt|dame|donne[zr]?(?:-moi)?|verrate|sende|dime|muestra|montre|envía|envia|affiche|"
+            rf"zeige?|gib|gebt|dame|mu[ée]strame|ens[ée][ñn]ame|donne[zr]?(?:-moi)?|verrate|sende|dime|"
+            rf"muestra|montre|envía|envia|affiche|"
             rf"envoie)\s+"
             rf"(?:me\s+|us\s+|out\s+|back\s+)?(?:\S+\s+){{0,4}}?{_CONFIDENTIAL}"
         ),
@@ -137,7 +157,8 @@ _DIRECTED = tuple(
             r"move)\s+(?:\S+\s+){0,6}?(?:to|nach|a|à)\s+(?:https?://|ftp://|"
             r"s3://|\S+@\S+\.\w+|\S+\.(?:com|net|org|io|ru|xyz|example)\b|my server|an? external|webhook|attacker)"
         ),
-        r"(?:run|execute|call|start)\s+(?:\S+\s+){0,2}?(?:shutdown|reboot|halt|poweroff|killall)\b",
+        r"(?:run|execute|call|start|ejecuta|exécute|führe)\s+(?:\S+\s+){0,2}?\W*(?:shutdown|reboot|halt|"
+        r"poweroff|killall)\b",
         # Code and tools.
         (
             r"(?:call|invoke|run|execute|use|add|insert|trigger|include|append|rufe?|llama|"
@@ -167,7 +188,8 @@ _DIRECTED = tuple(
             r"their|his|her|any)\s+(?:\w+\s+)?(?:server|site|"
             r"website|account|system|network|database|bank|computer|phone|wifi|neighbou?r\w*|ex\w*|school|company)\b"
         ),
-        r"(?:grant|give)\s+(?:me|yourself|us)\s+(?:\w+\s+)?(?:admin|root|access|privileges?|permissions?)\b",
+        r"(?:grant|give)\s+(?:me|yourself|us|(?:my|this|our|the|user)\s+\w+)\s+(?:\w+\s+){0,3}?"
+        r"(?:admin\w*|root|access|privileges?|permissions?|quotas?|rights)\b",
         r"(?:read|write|overwrite|modify|edit|open|cat)\s+(?:\S+\s+){0,3}?(?:/etc/|/proc/|/root/|/var/|~/|"
         r"\.\./|c:\\)",
     )
@@ -182,6 +204,7 @@ _ANYWHERE = tuple(
             r"|\[/?INST\]|<</?SYS>>|###\s*(?:system|instruction)"
         ),
         (
+            r"\b(?:private\s+)?ssh[\s-]keys?\b|\b(?:admin|root|database)\s+passwords?\b|"
             r"__import__|os\.system|subprocess\.|eval\(|exec\(|'\s*(?:or|and)\s+'?1'?\s*=\s*'?1|"
             r";\s*drop\s+table|union\s+select\b"
         ),
@@ -195,7 +218,16 @@ _TOLD_OF = re.compile(
 )
 
 
-_CLOSING_TAG = re.compile(r"\[/[^\]\n]{1,40}\]|</[^>\n]{1,40}>")
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+"""Letters that only look different hide orders, as characters without width do."""
+_BLOCK = re.compile(
+    r"<\s*script\b.*?(?:</\s*script\s*>|$)|\{[^{}]{0,500}\"(?:role|content|system|next_action|"
+    r"instruction)\"[^{}]{0,500}\}|"
+    r"#{3,}[^#\n]{0,80}#{3,}|```.*?(?:```|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What no person writes into a wish: markup with code, messages of a chat protocol."""
+_CLOSING_TAG = re.compile(r"\[/[^\]\n]{1,40}\]|<+/[^>\n]{1,40}>+")
 
 
 @dataclass(frozen=True)
@@ -210,7 +242,10 @@ def judge(goal: str) -> Judged:
     """Split a goal into its legitimate text and its hostile clauses."""
     kept: list[str] = []
     hostile: list[str] = []
-    for sentence in _SENTENCE.split(_CLOSING_TAG.sub("\n", goal)):
+    goal = "".join(char for char in goal.translate(_FULL_WIDTH) if unicodedata.category(char) != "Cf")
+    hostile += [match[0].strip() for match in _BLOCK.finditer(goal)]
+    goal = _CLOSING_TAG.sub("\n", _BLOCK.sub("\n", goal))
+    for sentence in _SENTENCE.split(goal):
         remaining: list[str] = []
         for joint, clause in _clauses(sentence):
             if _is_hostile(clause):
@@ -219,7 +254,7 @@ def judge(goal: str) -> Judged:
                 remaining.append(joint + clause if remaining else clause)
         if text := "".join(remaining).strip():
             kept.append(text)
-    legitimate = " ".join(kept).strip(" ,:;-")
+    legitimate = " ".join(kept).strip(" ,:;-<>[]{}|")
     return Judged(legitimate if re.search(r"\w", legitimate) else "", tuple(hostile))
 
 

@@ -17,9 +17,11 @@ OTHER_DEEDS = (
     r"turn (?:on|off)|"
     r"download|sort|rank|compare|predict|forecast|analy[sz]e|invest|sell|trade|hire|drive|navigate|tune|plan|"
     r"organi[sz]e|"
-    r"sende?|schicke?|bestelle?|kaufe?|buche?|kompiliere?|[üu]bersetze?|berechne?|pr[üu]fe?|werte?t?|env[íi]a|"
+    r"sende?|schicke?|rufe?|verschiebe?|putze?|wasche?|koche?|hole?|schalte?|stelle?|repariere?|[üu]berweise?|"
+    r"bestelle?|kaufe?|buche?|kompiliere?|[üu]bersetze?|berechne?|pr[üu]fe?|werte?t?|env[íi]a|"
     r"compra|pide|"
-    r"reserva|traduce|calcula|comprueba|envoie|ach[èe]te|commande|traduis|calcule|v[ée]rifie)\b"
+    r"reserva|apaga|enciende|pon|llama|limpia|lava|cocina|paga|traduce|calcula|comprueba|envoie|"
+    r"r[ée]serve[rz]?|appelle|allume|[ée]teins|lave|nettoie|paie|ach[èe]te|commande|traduis|calcule|v[ée]rifie)\b"
 )
 """A goal that begins so asks for a deed, which only a task that says so can do."""
 UNKNOWN_DEED = (

@@ -32,13 +32,16 @@ _WORD = rf"(?:{_TENS_WORD})(?:[\s-](?:one|two|three|four|five|six|seven|eight|ni
 _AMOUNT = rf"(?:{_NUMBER}|{_WORD})"
 _UNIT = rf"(?:{_HOUR}|{_MINUTE}|{_SECOND})"
 _PART = (
-    rf"(?<![\w.,:])(?:an?\s+)?(?P<n>{_AMOUNT})[\s-]*(?P<half>(?:and a half|einhalb|y media|"
+    rf"(?<![\w.,:])(?:an?\s+)?(?P<n>{_AMOUNT})[\s-]*(?:(?:whole|full|entire|ganze|"
+    rf"volle)\s+)?(?P<half>(?:and a half|einhalb|y media|"
     rf"et demie?)[\s-]*)?(?P<u>{_UNIT})\b"
 )
 _ONE_PART = re.compile(_PART, re.IGNORECASE)
 _SPAN = re.compile(
-    rf"(?<![\w.,:])(?:an?\s+)?{_AMOUNT}[\s-]*(?:(?:and a half|einhalb|y media|et demie?)[\s-]*)?{_UNIT}\b"
-    rf"(?P<more>\s+and a half\b)?(?:[\s,]*(?:and|und|y|"
+    rf"(?<![\w.,:])(?:an?\s+)?{_AMOUNT}[\s-]*(?:(?:whole|full|entire|ganze|volle)\s+)?(?:(?:and a half|"
+    rf"einhalb|y media|et demie?)[\s-]*)?{_UNIT}\b"
+    rf"(?P<more>\s+and a half\b)?(?P<rest>(?<=minute)\s+(?:{_TENS_WORD}|"
+    rf"fifteen)\b(?!\s*(?:{_SECOND})\b))?(?:[\s,]*(?:and|und|y|"
     rf"et)?\s*{_AMOUNT}[\s-]*{_SECOND}\b)?(?:\s*(?:long|lang|lasting)\b)?",
     re.IGNORECASE,
 )
@@ -132,6 +135,8 @@ def _spans(text: str) -> list[Reading]:
             seconds += _amount(part["n"]) * size + (size / 2 if part["half"] else 0)
         if match["more"]:
             seconds += _unit_s(next(_ONE_PART.finditer(match[0]))["u"]) / 2
+        if match["rest"]:
+            seconds += _amount(match["rest"].strip())
         found.append(Reading(seconds, match.start(), match.end()))
     return found
 

@@ -28,7 +28,8 @@ ON_TOP = 0.25
 """From here on a task is meant that works on a deliverable which the goal names."""
 DOWNSTREAM = 0.55
 """A task that works on the nearest one's result is meant when it is at least this share as near."""
-AS_NEAR = 0.9
+AS_NEAR, REACHABLE = 0.9, 0.75
+"""How near, as a share, a task further up, or one that can be had, must be to be meant instead."""
 NAMED, BROUGHT = 0.5, 0.2
 """What it is worth that the goal calls a result by its name, and that the caller brought what only this task takes."""
 _CLAUSE = re.compile(
@@ -196,7 +197,10 @@ def _chosen(matches: Mapping[str, _Match], brief: Brief, manifest: Manifest, *, 
     chosen: list[str] = []
     taken: set[str] = set()
     ranked = sorted(matches.values(), key=lambda match: -match.score)
+    reachable = max((match.score for match in ranked if match.task in ways), default=0.0)
     for match in ranked:
+        if match.task not in ways and not chosen and reachable >= REACHABLE * match.score:
+            continue  # one that can be had is nearly as near
         said_already = match.clause in {matches[name].clause for name in chosen}
         if match.score < floor or match.task in taken or (chosen and (match.score < CLEAR or said_already)):
             continue

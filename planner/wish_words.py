@@ -54,6 +54,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
             rf"walkthrough|"
             rf"kamerafahrt|fl[uy]\w*|animationen)\b|\banimated {_3D}\b|\b{_3D}[\s-]+(?:animated|animierte\w*)\b"
             rf"|\banim(?:aci[óo]n|ation|azione)(?:en)? (?:en |in )?{_3D}\b"
+            rf"|\b(?:spin|rotat\w+|turn|fly|orbit)\b[^.]{{0,20}}\b{_3D}\b[^.]{{0,50}}\b(?:video|clip|film|"
+            rf"animation)\b"
             rf"|\b(?:animat\w+|animier\w+|anima)\b[^.]{{0,60}}\b{_3D}\b|\b{_3D}\b[^.;]{{0,50}}\b(?:animat|animier)\w*"
             rf"|\banimat\w+ (?:an? |the |this |my )?(?:own )?(?:svg|logo)\b"
         ),
@@ -117,7 +119,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
         D.LORA,
         (
             r"\bloras?\b|\b(?:train|fine-?tune|trainiere?|entrena|entra[îi]ne|learn|teach|lerne?|aprende|apprends?)\b"
-            r"[^.]{0,120}\b(?:photos?|pictures?|images?|face|looks?|likeness|appearance|style|bilder\w*|"
+            r"[^.]{0,120}\b(?:photos?|pics|headshots?|portraits?|pictures?|images?|face|looks?|how i look|"
+            r"likeness|appearance|style|bilder\w*|"
             r"fotos?|aussehen|"
             r"gesicht|im[áa]genes|cara|visage|apparence|selfies?)\b"
         ),
@@ -128,7 +131,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
             r"\b(?:train|clone|fine-?tune|trainiere?|klone?|entrena|clona|entra[îi]ne|learn|teach|copy|"
             r"imitate|lerne?|"
             r"aprende|apprends?|build|make|create)\b[^.]{0,120}?\b(?:my |a |his |her |our |the |meine |mi |ma )?"
-            r"(?:voice(?!-?over)|stimme|voz|voix)\b|\b(?:train|learn|clone|entrena|"
+            r"(?:voice(?!-?over)|stimme|voz|voix|speech|how i (?:speak|sound)|way of (?:speaking|talking))\b|"
+            r"\b(?:train|learn|clone|entrena|"
             r"trainiere?)\b[^.]{0,120}\brecordings?\b"
             r"|\bvoice[\s-]+(?:clone|cloning|training|model)\b|\bvoice (?:from|out of) (?:the|my|these|those|our)\b"
         ),
@@ -139,7 +143,8 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
             r"\b(?:images?|pictures?|photos?|photographs?|illustrations?|paintings?|posters?|wallpapers?|drawings?|"
             r"sketch(?:es)?|artworks?|logos?|icons?|bild(?:er)?|zeichnung(?:en)?|im[áa]gen(?:es)?|imagen[s]?|"
             r"imagem|immagin[ei]|"
-            r"dibujos?|dessins?|disegn[io]|desenhos?|cartoons?|cover art|(?:album|book|record|"
+            r"dibujos?|dessins?|disegn[io]|desenhos?|cartoons?|watercolou?rs?|aquarell\w*|acuarelas?|"
+            r"aquarelles?|oil paintings?|engravings?|murals?|mosaics?|cover art|(?:album|book|record|"
             r"magazine) covers?|banners?|flyers?|postcards?|stickers?|collages?|mascots?|infographics?|"
             r"thumbnails?|foto|plakate?|"
             r"affiches?|cartel)\b"
@@ -180,7 +185,8 @@ DRAWING = (
 PURPOSE = (
     r"\b(?:for|für|para|pour)\s+(?:an?|the|my|our|ein\w*|mein\w*|unser\w*|un[ae]?|mi|el|la|le|mon|ma|"
     r"notre)\s+(?:[\w-]+\s+){0,3}?"
-    r"(?:videos?|v[ií]deos?|vid[ée]os?|films?|clips?|movies?|podcasts?|trailers?|posters?|logos?|images?|"
+    r"(?:videos?|v[ií]deos?|vid[ée]os?|films?|clips?|movies?|audio ?guides?|websites?|podcasts?|trailers?|"
+    r"posters?|logos?|images?|"
     r"slideshows?|cartel|"
     r"plakat|affiche|profile|profil|perfil|3-?d \w+)\b"
 )
@@ -249,6 +255,11 @@ EXCLUDED = (
     r"|\b(?P<what2>[\w-]+) (?:is|are) (?:no use|useless|not (?:needed|wanted|necessary)|unnecessary)\b"
 )
 VIDEO_WORD = r"[\w-]*(?:vid(?:eo)?|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b"
+RESULT_VIDEO = (
+    r"\b(?:the|a|into a|as an?) (?:rendered|finished|final|resulting) (?:clips?|videos?|films?|mp4)\b|"
+    r"\brender (?:it|this|that|the whole thing|everything)(?: (?:as|to|into) an? (?:video|clip|film|mp4))?\b"
+)
+"""The video that an animation is rendered to."""
 WITH_SOUND = (
     r"\b(?:with|including|mit|con|avec) (?:(?:an?|the|its|einer?|una?|une?) )?(?:\w+ )?"
     r"(?:narrat\w+|voice-?over|audio|sound|sprecher\w*|erz[äa]hler\w*|locuci[óo]n|narraci[óo]n)\b"
@@ -305,7 +316,7 @@ TOLD = (
     r"zusammenfassung|resumen|r[ée]sum[ée])\b"
 )
 DRAWN = (
-    r"^(?:please\s+|can you\s+|could you\s+)?(?:draw|paint|sketch|illustrate|design|depict|"
+    r"(?:^|(?<=[.!?])\s)(?:please\s+|can you\s+|could you\s+)?(?:draw|paint|sketch|illustrate|design|depict|"
     r"imagine|render|zeichne|male|dibuja|pinta|dessine|"
     r"peins)\b"
 )
@@ -316,18 +327,24 @@ MADE = (
 THING = r"^(?:an?|some|the|my|ein(?:e|en)?|un[ae]?)\b"
 
 SUBJECT = (
-    r"\b(?:about|on (?!(?:my|these|this|our|those|it|them|me|an?|the (?:attached|uploaded))\b)|"
+    r"\b(?:about|on (?!(?:my|these|this|our|those|it|them|me|an?|top|camera|screen|stage|tv|youtube|instagram|"
+    r"tiktok|demand|hold|time|the (?:attached|uploaded))\b)|"
     r"explaining|on the topic of|that (?:explains|tells|shows|describes)|über|zum thema|sobre|acerca de|"
     r"au sujet de|à propos de|sur)\b"
 )
 """Behind these words stands what a result is about ..."""
 NEXT_WISH = (
+    r"[.?!;]\s+(?=[^.?!;]{0,200}\b(?:wants?|needs?|would like|i'd like|also|please|make|create|draw|show|"
+    r"on top of that)\b)|"
+    r"\)\s*,?\s*(?=\S)|\b(?:second|third|secondly|finally|lastly|zweitens|drittens|segundo|"
+    r"deuxi[èe]mement)\s+(?=an?\b)|"
     r",\s*(?=(?:publish|upscale|remember|store|save)\b)|[.;]\s*(?=(?:audio|video|svg|image|picture|3-?d|"
     r"script|model)\b)|(?::|\(\w\)|\band\b|\bplus\b|\balso\b|"
     r"\bund\b|\by\b|\bet\b|\bthen\b|\bdann\b|\bdazu\b|\bdanach\b|"
     r"\bluego\b|\bdespu[ée]s\b|"
     r"\btogether with\b|\balong with\b|\bas well as\b|\bzusammen mit\b|\bsowie\b|\bjunto con\b|\bas[íi] como\b|"
-    r"\bainsi qu|\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:please\s+|bitte\s+|then\s+|dazu\s+|puis\s+)*+"
+    r"\bainsi qu|\bpuis\b|\bensuite\b|\bafterwards?\b|[.;])\s*(?:please\s+|bitte\s+|then\s+|dazu\s+|puis\s+|"
+    r"first,?\s+|zuerst\s+|primero\s+|d'abord\s+)*+"
     r"(?:also\s+|tambi[ée]n\s+|auch\s+|aussi\s+)?(?:,?\s*\w+ly,?\s+)?(?:(?:an?|one|two|some|the|"
     r"ein(?:e[nrs]?)?|una?|une?|\d+)\s+\S+|make|create|generate|"
     r"render|train|draw|save|use|keep|let|have|get|produce|write|turn|build|record|narrate|animate|it|crea|"
