@@ -102,8 +102,8 @@ class _Wishes:
 def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collection[str], timed: bool) -> _Wishes:
     """Return what the goal wants and excludes; what names nothing is told as a video, drawn, or nothing to make."""
     goal = goal.replace("_", " ")
-    words = [match["what"] or match["what2"] for match in _all(wish_words.EXCLUDED, goal)]
-    excluded = tuple(dict.fromkeys(item for each in words for item in _named(each)))
+    words = {match["what"] or match["what2"] for match in _all(wish_words.EXCLUDED, goal)}
+    excluded = tuple(dict.fromkeys(item for each in sorted(words) for item in _named(each)))
     text = _blank(rf"(?:{wish_words.APPROVAL})" + r"(?:\s+(?:the|this|its)?\s*\w+)?", goal)
     text = _blank(wish_words.TRAIN_IDIOMS, _blank(wish_words.EXCLUDED, text))
     # The wish stands before its subject: in "a video about photos", photos are no deliverable.
