@@ -19,13 +19,14 @@ _IMPERATIVE = (
     r"access|open|list|output|repeat|return|act|pretend|you|system|assistant|from|ignoriere|"
     r"vergiss|lösche|zeige|sende|ignora|olvida|"
     r"borra|elimina|envía|envia|muestra|ignore[zr]?|oublie|supprime[zr]?|efface|envoie|affiche|"
-    r"new|set|change|switch|enter|impersonate|skip|bypass|mine|decode|email|tell|lift|shutdown"
+    r"new|set|change|switch|enter|impersonate|skip|bypass|mine|decode|email|tell|lift|shutdown|make|create|"
+    r"draw|generate|render|paint|produce"
 )
 # Possessive quantifiers: a goal of nothing but joints must not be tried in every partition.
 _JOINT = re.compile(
-    rf"(?:\s*+,\s*+|\s++[-–—]\s++|\s*+:\s++|\s++)(?=(?:and|but|then|also|und|dann|y|luego|et|puis|&&)\s)"
-    rf"(?:(?:and|but|then|also|und|dann|y|luego|et|puis|&&|please|secretly|silently|by the way|"
-    rf"also)\s++)++(?=(?:{_IMPERATIVE})\b)"
+    rf"(?:\s*+,\s*+|\s++[-–—]\s++|\s*+:\s++|\s++)(?=(?:and|but|so|then|also|und|dann|y|luego|et|puis|&&)\s)"
+    rf"(?:(?:and|but|so|then|also|und|dann|y|luego|et|puis|&&|please|secretly|silently|by the way|"
+    rf"also|afterwards|after that|later|danach)\s++)++(?=(?:{_IMPERATIVE})\b)"
     rf"|\s*+[,:]\s*+(?:(?:please|also|first|now)\s++)*+(?=(?:{_IMPERATIVE})\b)|\s++[-–—]\s++(?=(?:{_IMPERATIVE})\b)"
     rf"|\s++&&\s++",
     re.IGNORECASE,

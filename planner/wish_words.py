@@ -44,6 +44,7 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
             rf"anime)\b[^.]{{0,120}}\b{_PROOF}\b"
             rf"|\bprove (?:visually|with (?:pictures|animations?))\b|\b(?:animated|visual|"
             rf"animierte[rsn]?) (?:\w+ )?{_PROOF}\b"
+            rf"|\b{_PROOF}\b[^.]{{0,60}}\banimated\b"
             rf"|\banimations?\b[^.]{{0,120}}\b{_PROOF}\b|\bbeweise\b[^.]{{0,120}}\banimation"
         ),
     ),
@@ -237,7 +238,7 @@ BROUGHT_IMAGE = (
     r"\b(?:i|we) (?:took|made|have|attached|uploaded|sent) (?:an?|some|the|\d+) (?:\w+ )?(?:photos?|"
     r"photographs?|pictures?|"
     r"images?)\b|"
-    rf"{_MINE}\s+(?:[\w-]+\s+){{0,1}}?(?:photos?|photographs?|pictures?|images?|fotos?|bild\w*|im[áa]gen\w*|"
+    rf"{_MINE}\s+(?:[\w-]+\s+){{0,3}}?(?:photos?|photographs?|pictures?|images?|fotos?|bild\w*|im[áa]gen\w*|"
     rf"drawings?)\b"
 )
 BROUGHT_AUDIO = (
@@ -287,7 +288,10 @@ TRAIN_IDIOMS = (
 APPROVAL = (
     r"\b(?:let me|i want to|i'd like to|i would like to|so i can|"
     r"allow me to)\s+(?:first\s+)?(?:see|review|approve|check|"
-    r"edit|read|confirm)\b|\b(?:ask|wait for) (?:me|my (?:ok(?:ay)?|approval|confirmation))\b|\bshow me the script\b"
+    r"edit|read|confirm)\b(?=\s+(?:(?:the|this|that|its|your|a)\s+)?(?:\w+\s+)?(?:scripts?|text|narration|"
+    r"plan|draft|words|it)\b|"
+    r"[^.]{0,60}\b(?:before|first)\b|\s*(?:$|[.,;]))|\b(?:ask|wait for) (?:me|my (?:ok(?:ay)?|approval|"
+    r"confirmation))\b|\bshow me the script\b"
     r"|\b(?:before (?:you )?render(?:ing)?|after my approval|with my approval)\b"
     r"|\bskript (?:zuerst )?(?:zeigen|freigeben)\b"
 )
