@@ -16,7 +16,7 @@ from schemas.brief import TRAINED, Brief, Deliverable
 from schemas.diagnostics import Code, Diagnostic, Severity
 from schemas.planning import PlanRequest
 
-_VOWELS = "aeiouyäöüáéíóúàèìòùâêîôûœæ"
+_VOWELS = "aeiouyyäöüáéíóúàèìòùâêîôûœæ"
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def _means_something(goal: str) -> bool:
     """Tell text from noise: half of its words could be spoken, or a script without Latin letters."""
     words = re.findall(r"[^\W\d_]{2,}", goal.lower())
     could_be = [word for word in words if not word.isascii() or _is_speakable(word)]
-    return len(could_be) > 0 and 2 * len(could_be) >= len(words)
+    return bool(_named(goal)) or (len(could_be) > 0 and 2 * len(could_be) >= len(words) + (len(words) > 3))
 
 
 def _is_speakable(word: str) -> bool:

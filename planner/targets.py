@@ -165,6 +165,12 @@ def _described(name: str, entry: Advertised) -> str:
     return text or " ".join(re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name))
 
 
+def _brought(brief: Brief) -> set[str]:
+    """Return the kinds of what the caller brought along."""
+    media = {"image": brief.images, "audio": brief.audio, "svg": brief.svg}
+    return {kind for kind, there in media.items() if there} | set(brief.others)
+
+
 def _nearness(brief: Brief, deliverables: Sequence[Deliverable], manifest: Manifest) -> float:
     """Return how near the live tasks that make these are to the goal; 0 when none is live."""
     found = [advertised(manifest, task) for item in deliverables for task in makers(item, brief)]
@@ -182,9 +188,12 @@ def _rival(
     best = max(matches.values(), key=lambda match: match.score)
     if not fixed and item not in covered and best.score >= ON_TOP:
         return best.task
+    works_on_brought = _kinds(best.task, manifest, of_inputs=True) & _brought(brief)
+    if works_on_brought and best.score >= max(CLEAR, fixed + 4 * AHEAD):
+        return best.task
     for match in sorted(matches.values(), key=lambda match: -match.score):
-        makes = item.kind in _kinds(match.task, manifest)
-        if makes and item.kind not in _kinds(match.task, manifest, of_inputs=True):
+        takes = _kinds(match.task, manifest, of_inputs=True)
+        if item.kind in _kinds(match.task, manifest) and (item.kind not in takes or item.kind in _brought(brief)):
             return match.task if match.score >= max(PLAUSIBLE, fixed + AHEAD) else None
     return None
 

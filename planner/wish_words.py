@@ -28,7 +28,8 @@ _SPEAKS = (
     r"habl[ae]\w*|dig[ae]|dice|salud\w+|cuent[ae]|explique|explica|parl[ei]\w*|dise?|salue|accueill\w*|raconte)"
 )
 _FACE = (
-    r"(?:portraits?|portr[äa]ts?|photos?|fotos?|photographs?|pictures?|faces?|avatars?|selfies?|headshots?|images?|"
+    r"(?:portraits?|portr[äa]ts?|photos?|fotos?|photographs?|pictures?|faces?|avatars?|selfies?|headshots?|"
+    r"images?|paintings?|gem[äa]lde|cuadros?|tableaux?|"
     r"bild(?:er)?|gesicht|retratos?|im[áa]gen|caras?|visages?)"
 )
 # Method words first: what a method names is never replaced by another task.
@@ -141,12 +142,13 @@ DELIVERABLES: tuple[tuple[D, str], ...] = (
     (
         D.IMAGE,
         (
-            r"\b(?:images?|pictures?|photos?|photographs?|illustrations?|paintings?|posters?|wallpapers?|drawings?|"
+            r"\b(?:images?|pics?|pictures?|photos?|photographs?|illustrations?|paintings?|posters?|"
+            r"wallpapers?|drawings?|"
             r"sketch(?:es)?|artworks?|logos?|icons?|bild(?:er)?|zeichnung(?:en)?|im[áa]gen(?:es)?|imagen[s]?|"
             r"imagem|immagin[ei]|"
             r"dibujos?|dessins?|disegn[io]|desenhos?|cartoons?|watercolou?rs?|aquarell\w*|acuarelas?|"
             r"aquarelles?|oil paintings?|engravings?|murals?|mosaics?|cover art|(?:album|book|record|"
-            r"magazine) covers?|banners?|flyers?|postcards?|stickers?|collages?|mascots?|infographics?|"
+            r"magazine) covers?|banners?|flyers?|postcards?|stickers?|collages?|infographics?|"
             r"thumbnails?|foto|plakate?|"
             r"affiches?|cartel)\b"
         ),
@@ -195,7 +197,7 @@ PURPOSE = (
 ONLY_THIS = (
     r"\b(?:only|just|nur|blo[ßs]|solo|s[óo]lo|seulement|uniquement)\s+(?:need\s+|want\s+|brauche\s+)?(?:the|"
     r"an?|as|die|das|den|der|el|"
-    r"la|un[ae]?|le|eine?|une)?\s*(?P<what>text|words|script|audio|sound\w*|image|picture|svg|training|voice|"
+    r"la|un[ae]?|le|eine?|une)?\s*(?P<what>text|words|script|audio|sound\w*|image|picture|svg|training|voice(?!-?over)|"
     r"lora|3-?d|"
     r"audiodatei|bild|ton)\b|\b(?P<what2>audio|text|sound)[\s-]only\b|\bsomething to (?P<what3>listen|read)\b"
 )
@@ -235,6 +237,7 @@ _MINE = (
 )
 BROUGHT_VIDEO = rf"{_MINE}\s+(?:[\w-]+\s+){{0,2}}?(?:videos?|clips?|films?|movies?|footage|v[ií]deos?|vid[ée]os?)\b"
 BROUGHT_IMAGE = (
+    r"\b(?:pics?|photos?|pictures?|images?) (?:is |are )?(?:attached|below|included|uploaded)\b|"
     r"\b(?:i|we) (?:took|made|have|attached|uploaded|sent) (?:an?|some|the|\d+) (?:\w+ )?(?:photos?|"
     r"photographs?|pictures?|"
     r"images?)\b|"
