@@ -74,7 +74,7 @@ test-gpu: setup ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
 
 bench: setup ## the tables of figures
-	@for file in idle overhead render; do echo "== bench.$$file"; $(BIN)/python -m bench.$$file || exit 1; done
+	@for file in idle overhead planner render; do echo "== bench.$$file"; $(BIN)/python -m bench.$$file || exit 1; done
 
 clean: ## remove environments and caches; data in .reelgraph stays
 	rm -rf $(VENV) $(PIPER) .pytest_cache .ruff_cache
