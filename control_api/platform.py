@@ -107,6 +107,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
         nodes = discover("graphs.nodes", *packages)
         manifest = LiveManifest(redis, database, nodes)
         await manifest.refresh()
+        similarity(["video"], ["image"])  # read the word vectors now: beside requests they would stall the event loop
 
         async def sent(ids: list[int]) -> None:
             await database.run("mark_sent", ids=ids)
@@ -176,7 +177,6 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
                 "hub": hub.run(),
                 "leases": renew(),
                 "reaper": reap_forever(objects, database),
-                "vectors": asyncio.to_thread(similarity, ["video"], ["image"]),  # read before the first goal comes
             }.items()
         ]
         for task in tasks:

@@ -20,6 +20,8 @@ from schemas.artifact import ARTIFACTS, UPLOADS, ArtifactRef, parse_s3
 from schemas.outcome import TaskFailure
 from schemas.states import FailureKind
 
+STORAGE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""How long a run waits for S3 before it counts as failed: a server that restarts is back by then."""
 MAX_INPUTS = 256
 MAX_INPUT_BYTES = 4 * 2**30
 MAX_OUTPUTS = 2048

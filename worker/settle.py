@@ -15,14 +15,13 @@ from schemas.retry import MAX_ATTEMPTS, retry_delay_s
 from schemas.states import FailureKind
 from worker.attempt import Attempt
 from worker.ledger import Ledger, LedgerDown, LedgerRefused
-from worker.objects import ObjectsFailed, ObjectStore, with_stored
+from worker.objects import STORAGE_PAUSES_S, ObjectsFailed, ObjectStore, with_stored
 from worker.publish import Publisher
 
 log = structlog.get_logger()
 Event = dict[str, Any]
 T = TypeVar("T")
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0)
-_UPLOAD_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Settlement:
@@ -142,7 +141,7 @@ class Settlement:
         if not artifacts:
             return {}
         outbox = attempt.workdir / "outbox"
-        for pause_s in (*_UPLOAD_PAUSES_S, None):
+        for pause_s in (*STORAGE_PAUSES_S, None):
             try:
                 stored = await asyncio.to_thread(self._store.store, artifacts, prefix=attempt.prefix, outbox=outbox)
                 return {ref.path or "": kept for ref, kept in zip(artifacts, stored, strict=True)}

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -20,7 +21,7 @@ from worker.attempt import Attempt
 from worker.ledger import Claim, Ledger, LedgerDown, LedgerRefused
 from worker.manifest import Advertiser
 from worker.memory import MemoryBudget
-from worker.objects import ObjectsFailed, ObjectStore, media_refs
+from worker.objects import STORAGE_PAUSES_S, ObjectsFailed, ObjectStore, media_refs
 from worker.publish import Publisher
 from worker.settings import Timing
 from worker.settle import Settlement
@@ -225,11 +226,7 @@ class Supervisor:
         facts = self._advertiser.facts(claim.task)
         attempt.workdir.mkdir(parents=True)
         try:
-            inputs = claim.inputs
-            if next(media_refs(inputs), None) is not None:
-                inputs = await asyncio.to_thread(
-                    self._store.fetch, inputs, owner_id=claim.owner_id, folder=attempt.folder / "inputs"
-                )
+            inputs = await self._inputs(attempt)
         except ObjectsFailed as error:
             return Failed(failure=error.failure)
         if not self._memory.can_ever(facts.memory_gib):
@@ -245,6 +242,24 @@ class Supervisor:
         )
         async with self._memory.lent(facts.memory_gib):
             return await slot.run(attempt.order(inputs), limits=limits, on_message=attempt.hear, stop=attempt.stop)
+
+    async def _inputs(self, attempt: Attempt) -> dict[str, Any]:
+        """Return the inputs with their files at hand; S3 being down is waited out for some seconds."""
+        claim = attempt.claim
+        if next(media_refs(claim.inputs), None) is None:
+            return claim.inputs
+        for pause_s in (*STORAGE_PAUSES_S, None):
+            try:
+                return await asyncio.to_thread(
+                    self._store.fetch, claim.inputs, owner_id=claim.owner_id, folder=attempt.folder / "inputs"
+                )
+            except ObjectsFailed as error:
+                if error.failure.kind is not FailureKind.DEPENDENCY or pause_s is None or attempt.reason is not None:
+                    raise
+                log.warning("attempt.fetch_retried", code=error.failure.code)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(attempt.stop.wait(), pause_s * self._timing.time_scale)
+        raise AssertionError("unreachable")
 
     async def _warm(self, slot: Slot) -> None:
         """Make a slot free once it has a live child; a child that cannot start is tried again, ever slower."""

@@ -136,7 +136,7 @@ def test_a_killed_process_costs_no_result_no_event_and_no_second_effect(
 
 
 def test_a_worker_that_was_frozen_longer_than_its_lease_commits_nothing(stack: LiveStack) -> None:
-    job_id = stack.submit({"plan": six_nodes(ticks=30)})
+    job_id = stack.submit({"plan": six_nodes(ticks=75)})
     with Watcher(stack, job_id) as watcher:
         watcher.wait_for("node.running", "write")
         frozen = [stack.pid("worker"), *stack.worker_pids()]
