@@ -75,12 +75,13 @@ class GenerateBody(_Body):
 
 
 class JobBody(PlanRequest):
-    """`POST /api/jobs`: exactly one of a goal, a plan, or a template with params."""
+    """`POST /api/jobs`: exactly one of a goal, a plan, a template with params, or a file to make again."""
 
     goal: str = Field(default="", max_length=MAX_GOAL_CHARS)
     plan: Plan | None = None
     template: str | None = Field(default=None, max_length=64)
     params: dict[str, Any] = Field(default_factory=dict)
+    from_file: str | None = Field(default=None, max_length=64, description="Artifact id: run its job's plan again.")
 
     @field_validator("goal")
     @classmethod
@@ -89,9 +90,11 @@ class JobBody(PlanRequest):
 
     @model_validator(mode="after")
     def _one_of(self) -> JobBody:
-        given = [name for name in ("goal", "plan", "template") if name in self.model_fields_set]
+        given = [name for name in ("goal", "plan", "template", "from_file") if name in self.model_fields_set]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of goal, plan, template; got {' and '.join(given) or 'none'}")
+            raise ValueError(
+                f"give exactly one of goal, plan, template, from_file; got {' and '.join(given) or 'none'}"
+            )
         if self.params and self.template is None:
             raise ValueError("params belong to a template: name it, or put them into the plan")
         if self.conversation is not None and "goal" not in given:
@@ -101,7 +104,7 @@ class JobBody(PlanRequest):
     @property
     def is_for_a_model(self) -> bool:
         """True for a goal that a language model is to plan, which takes longer than a request may."""
-        return self.plan is None and self.template is None and self.mode == MODEL_MODE
+        return "goal" in self.model_fields_set and self.mode == MODEL_MODE
 
     def planning(self) -> PlanRequest:
         """Return the planning request inside the body."""

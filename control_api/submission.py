@@ -105,13 +105,11 @@ class Submission:
                 response = await self._template(name, params)
                 return await self._checked(Proposal(response, body.topic, body.mode, asked))
             case JobBody(plan=Plan() as given):
-                context = await self._resolved(given.context, "/plan/context")
-                resolved = Plan.model_validate(given.emitted() | {"context": context})
-                manifest = self._platform.manifest.current()
-                proven = prove(resolved, manifest=manifest, constraints=body.constraints, limits=self._limits)
-                response = await self._quoted(proven, manifest=manifest, constraints=body.constraints)
                 title = str(given.context.get("goal") or given.context.get("topic") or given.workflow_id)
-                return await self._checked(Proposal(response, title, "plan", asked))
+                return await self._given(given, body, title=title, at="/plan/context")
+            case JobBody(from_file=str() as file_id):
+                given, title = await self._plan_of_file(file_id)
+                return await self._given(given, body, title=title, at="/from_file")
             case JobBody(template=str() as name):
                 params = await self._resolved(body.params, "/params")
                 response = await self._template(name, params, constraints=body.constraints)
@@ -123,6 +121,25 @@ class Submission:
                 proposal = await self._checked(Proposal(response, request.goal, "goal", asked))
                 proposal.response = await self._platform.conversations.closed(turn, response, owner=LOCAL_OWNER)
                 return proposal
+
+    async def _given(self, given: Plan, body: JobBody, *, title: str, at: str) -> Proposal:
+        """Return the proposal for a plan that is there already, proven against what is live now."""
+        context = await self._resolved(given.context, at)
+        resolved = Plan.model_validate(given.emitted() | {"context": context})
+        manifest = self._platform.manifest.current()
+        proven = prove(resolved, manifest=manifest, constraints=body.constraints, limits=self._limits)
+        response = await self._quoted(proven, manifest=manifest, constraints=body.constraints)
+        return await self._checked(Proposal(response, title, "plan", _asked(body)))
+
+    async def _plan_of_file(self, file_id: str) -> tuple[Plan, str]:
+        """Return the plan and the title of the job that made one of the caller's artifacts."""
+        database, artifact_id = self._platform.database, parse_uuid(file_id, what="artifact", path="/from_file")
+        artifact = await database.one("get_artifact", id=artifact_id, owner_id=LOCAL_OWNER)
+        if artifact is None:
+            raise NotFound("no such artifact", path="/from_file", got=file_id)
+        job = await database.one("get_job", id=artifact["job_id"], owner_id=LOCAL_OWNER)
+        assert job is not None  # artifacts refer to their job
+        return Plan.model_validate(job["plan"]), job["title"]
 
     async def _wished(self, body: JobBody) -> tuple[Turn, PlanRequest]:
         """Return the turn of the conversation that a goal is, and the request with its references checked."""
