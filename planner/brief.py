@@ -1,4 +1,4 @@
-"""Reads a goal into a typed brief, deterministically. Knows words (`planner/lexicon.py`), no tasks and no manifest."""
+"""Reads a goal into a typed brief, deterministically. Knows words (`planner/wish_words.py`), no tasks, no manifest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from schemas.brief import TRAINED, Brief, Deliverable
 from schemas.diagnostics import Code, Diagnostic, Severity
 from schemas.planning import PlanRequest
 
-_VOWELS = "aeiouyyäöüáéíóúàèìòùâêîôûœæ"
+_VOWELS = "aeiouyäöüáéíóúàèìòùâêîôûœæ"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def read_brief(request: PlanRequest) -> Understood:
         goal, images=bool(images), audio=bool(audio), svg=bool(svg), others=others, timed=duration is not None
     )
     spans = [(item.start, item.end) for item in (duration, resolution) if item is not None]
-    topic = read_topic(goal, spans=[*spans, *style_spans, *language_spans]) if _means_something(goal) else ""
+    is_text = _means_something(goal)
+    topic = read_topic(goal, spans=[*spans, *style_spans, *language_spans]) if is_text else ""
     if not topic and wishes.wanted and not wishes.is_guess:  # the subject may stand in a sentence before the wish
         topic = next((found for part in re.split(r"(?<=[.!?])\s+", goal) if (found := read_topic(part, spans=[]))), "")
     if request.user_context.style and request.user_context.style.strip().lower() not in styles:
@@ -58,7 +59,7 @@ def read_brief(request: PlanRequest) -> Understood:
     brief = Brief(
         goal=goal,
         topic=topic,
-        deliverables=wishes.wanted if _means_something(goal) and not (judged.hostile and wishes.is_wild) else (),
+        deliverables=wishes.wanted if is_text and not (judged.hostile and wishes.is_wild) else (),
         excluded=wishes.excluded,
         is_guess=wishes.is_guess,
         duration_seconds=_value(duration),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from planner import lexicon
 from planner.clauses import judge
@@ -17,7 +18,7 @@ from planner.solver.chain import derive, used
 from planner.solver.stock import costs, stock, usable
 from schemas.brief import Brief, Deliverable
 from schemas.capability import MEDIA_KINDS, Manifest
-from schemas.contracts.table import Advertised, advertised, contracts
+from schemas.contracts.table import advertised, contracts
 
 CLEAR, PLAUSIBLE = 0.40, 0.14
 """Cosines: from `CLEAR` on a clause means a task whatever else it names; below `PLAUSIBLE` it means none."""
@@ -143,7 +144,7 @@ def _matches(brief: Brief, manifest: Manifest, names: Sequence[str]) -> dict[str
     """Return how near each task is to the goal or its nearest clause."""
     clauses = list(dict.fromkeys([brief.goal, *(part for part in _CLAUSE.split(brief.goal) if part.strip())]))
     entries = {name: entry for name in names if (entry := advertised(manifest, name)) is not None}
-    table = similarity(clauses, [_described(name, entry) for name, entry in entries.items()])
+    table = similarity(clauses, [_described(name, entry.capability.description) for name, entry in entries.items()])
     spoken = {word.lower() for word in _WORDS.findall(brief.goal)}
     found: dict[str, _Match] = {}
     for column, (name, entry) in enumerate(entries.items()):
@@ -159,9 +160,10 @@ def _matches(brief: Brief, manifest: Manifest, names: Sequence[str]) -> dict[str
     return found
 
 
-def _described(name: str, entry: Advertised) -> str:
+@lru_cache(maxsize=4096)
+def _described(name: str, description: str) -> str:
     """Return the words to compare: the description without what is aimed at the system, else the name's words."""
-    text = judge(entry.capability.description).legitimate
+    text = judge(description).legitimate
     return text or " ".join(re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name))
 
 

@@ -42,8 +42,7 @@ def from_solver(situation: Situation) -> Proposal:
         _add(assembly, best, found, situation.settled, last=_sizes(tasks, situation.targets))
         results.append(best)
     if problems:
-        unique = list({(item.path, item.message): item for item in problems}.values())
-        raise UnsatisfiableGoal("; ".join(item.message for item in unique), diagnostics=unique)
+        raise UnsatisfiableGoal("; ".join(dict.fromkeys(item.message for item in problems)), diagnostics=problems)
     names = ", ".join(target.wanted.replace("_", " ") for target in targets)
     subject = f" about {brief.topic!r}" if brief.topic else ""
     steps = " -> ".join(assembly.steps)

@@ -15,11 +15,11 @@ from planner.agent.strategy import from_model
 from planner.plan import STRATEGIES, plan
 from planner.validator import validate
 from schemas.capability import Manifest
-from schemas.contracts.table import contracts
 from schemas.diagnostics import Code
 from schemas.errors import UnsatisfiableGoal
 from schemas.plan import Plan
 from schemas.planning import PlanRequest, PlanResponse
+from tests.planned import manifest
 
 Edits = list[dict[str, Any]]
 FINISH: dict[str, Any] = {"op": "finish"}
@@ -69,14 +69,6 @@ class Scripted:
     def told(self, turn: int) -> dict[str, Any]:
         """What the model was told before its answer number `turn`."""
         return json.loads(self.asked[turn][-1].text)
-
-
-def manifest(*without: str, **changes: dict[str, Any]) -> Manifest:
-    document: dict[str, dict[str, Any]] = {"node": {}, "python": {}}
-    for name, contract in contracts().items():
-        if contract.alias != name and name not in without:
-            document[contract.plane][name] = changes.get(name, {})
-    return Manifest.model_validate(document)
 
 
 def planned(model: Scripted, goal: str = GOAL, *, live: Manifest | None = None, **fields: Any) -> PlanResponse:
