@@ -68,7 +68,7 @@ class JobView:
     def _move(node: NodeView, status: str, event: dict[str, Any]) -> None:
         node.status = "running" if status == "retrying" else status
         if status == "completed":
-            node.progress, node.note = 1.0, ""
+            node.progress, node.note = 1.0, "from an earlier job" if (event.get("data") or {}).get("cached") else ""
         elif status == "retrying":
             node.progress, node.note = 0.0, "trying again"
         elif status == "failed":

@@ -17,6 +17,7 @@ from graphs.dispatch import WORKER_SEEN_WITHIN_S
 from graphs.registry import NodeRegistry
 from schemas.capability import Capability, Manifest
 from schemas.channels import DEFAULT_QUEUE, MANIFEST_CHANGED, MANIFEST_PATTERN
+from schemas.contracts.table import spellings
 from schemas.errors import DependencyDown
 
 log = structlog.get_logger()
@@ -40,6 +41,11 @@ class LiveManifest:
     def queue_of(self, task: str) -> str:
         """Return the queue that serves a data-plane task."""
         return self._queues.get(task, DEFAULT_QUEUE)
+
+    def capability_of(self, task: str) -> Capability | None:
+        """Return what is live of a task, by its name or alias; None when nothing is."""
+        names = (task, *spellings(task))
+        return next((self._manifest.python[name] for name in names if name in self._manifest.python), None)
 
     async def refresh(self) -> None:
         """Read every live worker's part."""
@@ -101,6 +107,7 @@ def _joined(left: Capability, right: Capability) -> Capability:
         update={
             "variants": variants,
             "backends": {**(right.backends or {}), **(left.backends or {})} or None,
+            "models": {**right.models, **left.models},
             "workers": left.workers + right.workers,
             "machines": left.machines + right.machines,
         }

@@ -134,6 +134,7 @@ async def open_platform(settings: ApiSettings) -> AsyncIterator[Platform]:
             runner=boot,
             lease_s=settings.lease_s,
             queue_of=manifest.queue_of,
+            capability_of=manifest.capability_of,
             started_slow=control.poke,
         )
         scheduler = Scheduler(engine.advance, woken=dispatcher.look)

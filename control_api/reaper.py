@@ -1,6 +1,7 @@
-"""The reaper: deletes objects that no artifact row names and that are a day old (RELIABILITY 4.5).
+"""The reaper: deletes objects that no row names and that are a day old (RELIABILITY 4.5).
 
-A worker that dies between upload and commit leaves such objects; no job lives long enough to still claim one.
+A worker that dies between upload and commit leaves such objects; no job lives long enough to still claim one. The
+checkpoint of a run counts as named while that run may go on.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from schemas.planning import MAX_GOAL_CHARS, PlanRequest
 from schemas.resolution import ALLOWED, parse_resolution
 
 MODEL_MODE = "llm"
+Cache = Annotated[Literal["on", "off"], Field(description="`off`: every node runs, whatever was made before.")]
 Topic = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_GOAL_CHARS)]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
@@ -25,6 +26,7 @@ class Options(BaseModel):
     style: str | None = Field(default=None, max_length=400)
     language: str = Field(default="en", max_length=16)
     approve: bool = Field(default=False, description="Hold until a person approves the script.")
+    cache: Cache = "on"
 
     @field_validator("resolution")
     @classmethod
@@ -57,6 +59,10 @@ class _Body(BaseModel):
             "images": list(self.images),
         }
 
+    @property
+    def cache(self) -> Cache:
+        return self.options.cache
+
 
 class TrainBody(_Body):
     """`POST /api/train`: train on the caller's material and make a video with the result."""
@@ -81,6 +87,7 @@ class JobBody(PlanRequest):
     plan: Plan | None = None
     template: str | None = Field(default=None, max_length=64)
     params: dict[str, Any] = Field(default_factory=dict)
+    cache: Cache = "on"
     from_file: str | None = Field(default=None, max_length=64, description="Artifact id: run its job's plan again.")
 
     @field_validator("goal")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from control_api.conversations import Turn
+from control_api.foreseen import foreseen
 from control_api.objects import Objects
 from control_api.requests import GenerateBody, JobBody, TrainBody
 from graphs.compiler import GRAPH_VERSION
@@ -24,7 +25,7 @@ from schemas.artifact import ARTIFACTS, UPLOADS, parse_s3
 from schemas.capability import Manifest
 from schemas.errors import Conflict, NotFound, QuotaExceeded, UnsafeInput
 from schemas.plan import Plan, sha256_of
-from schemas.planning import Constraints, PlanRequest, PlanResponse
+from schemas.planning import Constraints, Estimate, PlanRequest, PlanResponse
 
 if TYPE_CHECKING:  # it holds what plans jobs, which submits
     from control_api.platform import Platform
@@ -73,7 +74,8 @@ class Submission:
             statistics=await self._platform.statistics.current(),
             strategies=self._platform.strategies.for_mode(request.mode),
         )
-        return await self._platform.strategies.run(request.mode, make)
+        response = await self._platform.strategies.run(request.mode, make)
+        return response if request.capabilities_manifest is not None else await self._requoted(response)
 
     @property
     def _limits(self) -> Limits:
@@ -97,6 +99,19 @@ class Submission:
             UnsatisfiableGoal, VariantUnavailable, InvalidPlan, ValidationFailed: with every problem.
             UnsafeInput, NotFound: an input is not the caller's, or not there.
         """
+        proposal = await self._proposed(body)
+        return proposal if body.cache == "on" else await self._uncached(proposal)
+
+    async def _uncached(self, proposal: Proposal) -> Proposal:
+        """Return the proposal with a plan whose every node runs, and the quote for that."""
+        plan = proposal.plan
+        nodes = tuple(node.model_copy(update={"cache": "off"}) for node in plan.nodes)
+        fresh = plan.model_copy(update={"nodes": nodes})
+        quote = await self._estimate(fresh, self._platform.manifest.current())
+        response = proposal.response.model_copy(update={"graph": fresh.emitted(), "estimate": quote})
+        return Proposal(response, proposal.title, proposal.mode, proposal.request)
+
+    async def _proposed(self, body: TrainBody | GenerateBody | JobBody) -> Proposal:
         asked = _asked(body)
         match body:
             case TrainBody() | GenerateBody():
@@ -224,7 +239,7 @@ class Submission:
     async def _template(
         self, name: str, params: dict[str, Any], *, constraints: Constraints | None = None
     ) -> PlanResponse:
-        return plan_from_template(
+        response = plan_from_template(
             name,
             params,
             manifest=self._platform.manifest.current(),
@@ -232,15 +247,31 @@ class Submission:
             statistics=await self._platform.statistics.current(),
             constraints=constraints,
         )
+        return await self._requoted(response)
 
     async def _quoted(self, plan: Plan, *, manifest: Manifest, constraints: Constraints) -> PlanResponse:
-        quote = estimate(plan, manifest=manifest, statistics=await self._platform.statistics.current())
+        quote = await self._estimate(plan, manifest)
         over = over_budget(quote, constraints)
         if over:
             raise refused(over)
         return PlanResponse(
             graph=plan.emitted(), estimate=quote, rationale="The submitted plan is valid here.", mermaid=mermaid(plan)
         )
+
+    async def _estimate(self, plan: Plan, manifest: Manifest) -> Estimate:
+        """Return the quote, with what the node cache has at hand."""
+        known = await foreseen(plan, manifest, self._platform.database, owner_id=LOCAL_OWNER)
+        statistics = await self._platform.statistics.current()
+        return estimate(plan, manifest=manifest, statistics=statistics, cached=known)
+
+    async def _requoted(self, response: PlanResponse) -> PlanResponse:
+        """Return the answer of the planner, which knows no database, with what the node cache has at hand."""
+        manifest = self._platform.manifest.current()
+        live = (manifest.python.get(node["task"]) for node in response.graph["nodes"])
+        if not any(capability is not None and capability.cacheable for capability in live):
+            return response
+        quote = await self._estimate(Plan.model_validate(response.graph), manifest)
+        return response.model_copy(update={"estimate": quote})
 
     async def _resolved(self, values: dict[str, Any], at: str) -> dict[str, Any]:
         """Replace artifact ids of the caller by their uris, where images, audio or svg are named.

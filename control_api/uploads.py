@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -12,7 +13,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from fastapi import UploadFile
 
@@ -121,9 +121,15 @@ async def store(upload: UploadFile, objects: Objects, folder: Path) -> dict[str,
     clean = folder / f"clean{found.stored_suffix}"
     media = await _normalised(source, clean, found)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(upload.filename or "upload").stem).strip("-")[:60] or "upload"
-    key = f"{LOCAL_OWNER}/{uuid4().hex}/{stem}{found.stored_suffix}"
+    digest = await asyncio.to_thread(_sha256_of, clean)  # the same file has the same uri: equal inputs are seen as such
+    key = f"{LOCAL_OWNER}/{digest}/{stem}{found.stored_suffix}"
     await objects.put(UPLOADS, key, clean, content_type=found.content_type)
     return {"uri": f"s3://{UPLOADS}/{key}", "kind": found.kind, "size_bytes": clean.stat().st_size, "media": media}
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checked(name: str, head: bytes) -> Format:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from graphs.board import GATE_QUEUE
+from graphs.rows import CACHE_QUEUE
 from schemas.artifact import ARTIFACTS
 from schemas.events import SCHEMA_VERSION
 from schemas.plan import Plan
@@ -47,6 +48,8 @@ def _node_view(node_id: str, task: str, plane: str, weight: float, runs: list[Ro
     errors = [run["error"] for run in runs if run["error"]]
     if errors:
         view["error"] = errors[0]
+    if all(run["queue"] == CACHE_QUEUE for run in runs):
+        view["cached"] = True
     if len(runs) > 1 or "#" in runs[0]["node_path"]:
         view["items"] = len(runs)
     return view

@@ -17,12 +17,14 @@ import structlog
 
 from graphs.board import Board, Run, Verdict, Work
 from graphs.bus import Bus
+from graphs.cache import key_of
 from graphs.checkpoints import Checkpoints
 from graphs.compiler import Graph, compile_plan, read, resume, start, write
 from graphs.control import ControlNodes, log_event
 from graphs.database import Database
 from graphs.dispatch import Dispatcher
-from graphs.rows import Created, gate_row, run_row
+from graphs.rows import Created, cached_row, gate_row, run_row
+from schemas.capability import Capability
 from schemas.channels import CONTROL_QUEUE
 from schemas.errors import ReelgraphError
 from schemas.plan import Plan
@@ -61,9 +63,11 @@ class Engine:
         runner: str,
         lease_s: float,
         queue_of: Callable[[str], str],
+        capability_of: Callable[[str], Capability | None],
         started_slow: Callable[[], None],
     ) -> None:
-        """`queue_of(task)` names a data-plane task's queue; `started_slow()` is called when control work waits."""
+        """`queue_of(task)` names a data-plane task's queue, `capability_of(task)` is what is live of it;
+        `started_slow()` is called when control work waits."""
         self._database = database
         self._checkpoints = checkpoints
         self._bus = bus
@@ -72,6 +76,7 @@ class Engine:
         self._runner = runner
         self._lease_s = lease_s
         self._queue_of = queue_of
+        self._capability_of = capability_of
         self._started_slow = started_slow
         self._compiled: OrderedDict[str, tuple[Plan, Graph]] = OrderedDict()
         self.live: set[str] = set()
@@ -138,7 +143,9 @@ class Engine:
 
     async def _create(self, advance: _Advance, work: list[Work]) -> None:
         """Create the rows of new work; fast control-plane nodes run here and are recorded as ended."""
-        created = await asyncio.gather(*(self._row(advance, item) for item in work))
+        keys = {item.path: key for item in work if (key := self._cache_key(item)) is not None}
+        hits = await self._hits(advance, keys)
+        created = await asyncio.gather(*(self._row(advance, item, keys=keys, hits=hits) for item in work))
         events = [event for row in created for event in row.events]
         if advance.job["status"] == JobStatus.QUEUED:
             events.insert(0, {"type": "job.running", "node": None, "body": {"status": "running"}})
@@ -150,6 +157,7 @@ class Engine:
             epoch=advance.job["epoch"],
             runs=[row.row for row in created],
             events=events,
+            artifacts=[each for row in created for each in row.artifacts],
         )
         if answer is None:
             raise LeaseLost
@@ -166,12 +174,29 @@ class Engine:
             self._started_slow()
         self._dispatcher.look()  # now that rows which wait for room can be seen
 
-    async def _row(self, advance: _Advance, work: Work) -> Created:
+    def _cache_key(self, work: Work) -> str | None:
+        capability = self._capability_of(work.node.task) if work.node.plane == "python" else None
+        return key_of(work, capability) if capability is not None else None
+
+    async def _hits(self, advance: _Advance, keys: dict[str, str]) -> dict[str, dict[str, Any]]:
+        """Return node path -> the earlier result that its key names."""
+        if not keys:
+            return {}
+        owner_id = advance.job["owner_id"]
+        rows = await self._database.all("cached_runs", owner_id=owner_id, keys=list(set(keys.values())))
+        found = {row["key"]: row for row in rows}
+        return {path: found[key] for path, key in keys.items() if key in found}
+
+    async def _row(
+        self, advance: _Advance, work: Work, *, keys: dict[str, str], hits: dict[str, dict[str, Any]]
+    ) -> Created:
         job = advance.job
+        if work.path in hits:
+            return cached_row(work, job, hit=hits[work.path], cache_key=keys[work.path])
         if work.node.plane == "python":
             queue = self._queue_of(work.node.task)
             status = RunStatus.DISPATCHED if self._dispatcher.reserve(queue) else RunStatus.READY
-            return run_row(work, job, queue=queue, status=status)
+            return run_row(work, job, queue=queue, status=status, cache_key=keys.get(work.path))
         node = self._control.registry.get(work.node.task)
         if node.gate:
             return await self._gate(advance, work)

@@ -23,6 +23,8 @@ def profile_of(row: dict[str, Any]) -> Profile:
         loraId=str(row["lora_id"]) if row["lora_id"] else None,
         voiceId=str(row["voice_id"]) if row["voice_id"] else None,
         createdAt=row["created_at"].isoformat(),
+        lora=row.get("lora"),
+        voice=row.get("voice"),
     )
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, get_type_hints
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.capability import Capability, Manifest, Port
 from schemas.contracts.table import contracts
@@ -35,6 +35,8 @@ class Profile(BaseModel):
     loraId: str | None = None
     voiceId: str | None = None
     createdAt: str | None = None
+    lora: dict[str, Any] | None = Field(default=None, description="The LoRA's file as a reference; for nodes.")
+    voice: dict[str, Any] | None = Field(default=None, description="The voice's file as a reference; for nodes.")
 
 
 class Profiles(Protocol):

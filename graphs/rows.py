@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from graphs.board import GATE_QUEUE, Work
+from graphs.cache import restored
+from schemas.artifact import ARTIFACTS
 from schemas.outcome import Cancelled, Failed, Outcome, Succeeded
 from schemas.plan import sha256_of
 from schemas.states import RunStatus, shown
@@ -15,12 +17,16 @@ _NAMESPACE = UUID("7f1e6f0a-62d8-4f6b-9a53-5b9f7f0f3a11")
 MAX_STATE_BYTES = 64 * 1024
 
 
+CACHE_QUEUE = "cache"
+
+
 @dataclass(frozen=True)
 class Created:
-    """A row for `create_runs`, and the events that tell it."""
+    """A row for `create_runs`, the events that tell it, and the artifact rows of a result that was taken over."""
 
     row: dict[str, Any]
     events: list[dict[str, Any]]
+    artifacts: tuple[dict[str, Any], ...] = ()
 
 
 def run_row(
@@ -30,9 +36,15 @@ def run_row(
     queue: str,
     status: RunStatus = RunStatus.READY,
     outcome: Outcome | None = None,
-    seconds: float = 0.0,
+    seconds: float | None = 0.0,
+    cache_key: str | None = None,
 ) -> Created:
-    """Return the row of a run that is ready or dispatched, or that ended inside the advance (`outcome`)."""
+    """Return the row of a run that is ready or dispatched, or that ended inside the advance (`outcome`).
+
+    Args:
+        seconds: what an ended run took; None keeps it out of the statistics.
+        cache_key: hex; names the result for later jobs.
+    """
     result = error = None
     match outcome:
         case Succeeded():
@@ -56,6 +68,7 @@ def run_row(
         "timeout_s": work.node.timeout_s,
         "input": value,
         "input_hash": sha256_of(value),
+        "cache_key": cache_key,
         "vt": 0.0,
         "result": result,
         "error": error,
@@ -63,6 +76,24 @@ def run_row(
         "seconds": seconds,
     }
     return Created(row, [event_of(work.path, status, error)])
+
+
+def cached_row(work: Work, job: dict[str, Any], *, hit: dict[str, Any], cache_key: str) -> Created:
+    """Return the row of a run whose result an earlier job of the same owner has (`hit`: a row of `cached_runs`)."""
+    outputs, artifacts = restored(hit, work, job_id=str(job["id"]))
+    ended = run_row(work, job, queue=CACHE_QUEUE, outcome=Succeeded(outputs=outputs), seconds=None, cache_key=cache_key)
+    events = [
+        {
+            "type": "artifact.created",
+            "node": work.path,
+            "body": {key: row[key] for key in ("id", "name", "kind", "role", "media", "size_bytes")}
+            | {"uri": f"s3://{ARTIFACTS}/{row['object_key']}"},
+        }
+        for row in artifacts
+    ]
+    for event in ended.events:
+        event["body"]["cached"] = {"jobId": str(hit["job_id"]), "node": hit["node_path"]}
+    return Created(ended.row, [*events, *ended.events], tuple(artifacts))
 
 
 def gate_row(work: Work, job: dict[str, Any]) -> Created:

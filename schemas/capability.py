@@ -87,6 +87,8 @@ class Capability(BaseModel):
     workers: int = 0
     machines: tuple[Machine, ...] = Field(default=(), description="The live workers that offer the task.")
     slow: bool = False
+    cacheable: bool = Field(default=False, description="Equal inputs, params and models give an equal result.")
+    models: dict[str, str] = Field(default_factory=dict, description="Id of a model that it uses -> sha256.")
 
 
 class Manifest(BaseModel):

@@ -55,6 +55,7 @@ class PlanNode(BaseModel):
     progress_weight: float = Field(default=1.0, gt=0, le=1000)
     timeout_s: float = Field(default=900.0, gt=0, le=86_400)
     max_attempts: int = Field(default=5, ge=1, le=12)
+    cache: Literal["on", "off"] = Field(default="on", description="Whether an equal result may be taken over.")
 
     def bindings(self) -> dict[str, Binding]:
         """Return the well-formed input bindings by port."""

@@ -31,16 +31,26 @@ Inputs = dict[str, Any]
 Outputs = dict[str, Any]
 """Port name -> value; a media port holds the dict that `ctx.save` returned."""
 TaskFunction = Callable[[TaskContext, Any, Inputs], Outputs]
+Models = Callable[[], Mapping[str, str]]
+"""Returns id -> sha256 of the models that a run would use here and now."""
 Available = Callable[[], str | None]
 """Returns None when the backend can run here and now, else a reason a person can act on."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """What does the work of a variant: its name on the card, and whether it can run here."""
+    """What does the work of a variant: its name on the card, and whether it can run here.
 
-    name: str
+    Attributes:
+        name: a name, or a function that tells which of several backends would run here and now.
+    """
+
+    name: str | Callable[[], str]
     available: Available = lambda: None
+
+    def shown(self) -> str:
+        """Return the name of what would really run."""
+        return self.name if isinstance(self.name, str) else self.name()
 
 
 @dataclass(frozen=True)
@@ -59,10 +69,25 @@ class Task:
     resources: Resources
     queue: str
     idle_timeout_s: float
+    cacheable: bool = False
+    models: Models = lambda: {}
     reason: str | None = None
 
     def capability(self) -> Capability:
-        """Return the manifest entry: enabled only for what can run here and now."""
+        """Return the manifest entry: enabled only for what can run here and now.
+
+        A task whose own look at the machine raises is disabled with that; the others are none the worse.
+        """
+        try:
+            return self._capability()
+        except Exception as error:  # anybody's code
+            reason = f"it cannot tell whether it can run here: {type(error).__name__}: {error}"[:500]
+            return Capability(
+                enabled=False, reason=reason, description=self.description, inputs=dict(self.inputs),
+                outputs=dict(self.outputs), params=self.params.model_json_schema(), version=self.version, workers=1,
+            )  # fmt: skip
+
+    def _capability(self) -> Capability:
         reason = self.reason or self.available()
         live = {name: backend for name, backend in self.variants.items() if backend.available() is None}
         if reason is None and self.variants and not live:
@@ -77,10 +102,12 @@ class Task:
             outputs=dict(self.outputs),
             params=self.params.model_json_schema(),
             variants=tuple(named) if named else None,
-            backends={name: backend.name for name, backend in shown.items()} or None,
+            backends={name: backend.shown() for name, backend in shown.items()} or None,
             resources=self.resources,
             version=self.version,
             workers=1,
+            cacheable=self.cacheable,
+            models=dict(self.models()) if reason is None else {},
         )
 
 
@@ -127,6 +154,8 @@ def task(
     resources: Resources | None = None,
     queue: str = "cpu",
     idle_timeout_s: float = 60.0,
+    cacheable: bool = False,
+    models: Models = lambda: {},
     registry: Registry | None = None,
 ) -> Callable[[TaskFunction], TaskFunction]:
     """Register `function(ctx, params, inputs) -> outputs` as a task.
@@ -141,6 +170,8 @@ def task(
         available: whether the whole task can run here.
         queue: `cpu` or `gpu`.
         idle_timeout_s: seconds without a sign of life after which the child is killed.
+        cacheable: equal params, inputs and models give an equal result, so that a later job may take it over.
+        models: the models that a run would use; they are part of what names a cached result.
 
     Raises:
         ValueError: the name is taken, or the ports differ from the contract.
@@ -172,6 +203,8 @@ def task(
                 resources=resources or Resources(),
                 queue=queue,
                 idle_timeout_s=idle_timeout_s,
+                cacheable=cacheable,
+                models=models,
             )
         )
         return function

@@ -26,7 +26,7 @@ async def list_profiles(
     rows = await platform.database.all(
         "list_profiles", owner_id=LOCAL_OWNER, before_at=before_at, before_id=before_id, count=limit + 1
     )
-    items = [profile_of(row).model_dump(mode="json") for row in rows[:limit]]
+    items = [_shown(row) for row in rows[:limit]]
     return {"items": items, "next": encode_cursor(rows, limit)}
 
 
@@ -37,4 +37,8 @@ async def get_profile(profile_id: str, request: Request) -> dict[str, Any]:
     row = await platform.database.one("get_profile", id=parse_uuid(profile_id, what="profile"), owner_id=LOCAL_OWNER)
     if row is None:
         raise NotFound("no such profile", path="/profileId", got=profile_id, hint="GET /api/profiles lists yours")
-    return profile_of(row).model_dump(mode="json")
+    return _shown(row)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return profile_of(row).model_dump(mode="json", exclude={"lora", "voice"})

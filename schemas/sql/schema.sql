@@ -39,6 +39,7 @@ create table job (
 );
 create index job_to_advance on job (lease_until) where wake > woken;
 create index job_newest on job (owner_id, created_at desc, id desc);
+create index job_plan_digest on job (owner_id, plan_digest); -- from a file to the job that made it
 
 create table node_run (
     job_id uuid not null references job on delete cascade,
@@ -71,12 +72,15 @@ create table node_run (
     error jsonb,
     vt double precision not null default 0, -- fair-queue tag
     created_at timestamptz not null default now(),
+    checkpoint jsonb, -- what a later claim goes on from: {key, sha256, step, size_bytes, input: sha256 of its input}
+    cache_key bytea, -- names the result for later jobs; null: not cached
     primary key (job_id, node_path)
 );
 create index node_run_ready on node_run (queue, priority, vt) where status = 'ready';
 create index node_run_leased on node_run (lease_until) where status = 'running';
 create index node_run_dispatched on node_run (dispatched_at) where status = 'dispatched';
 create index node_run_statistics on node_run (task, ended_at desc) where status = 'succeeded';
+create index node_run_checkpoint on node_run ((checkpoint ->> 'key')) where checkpoint is not null;
 
 create table outbox (
     id bigint generated always as identity primary key,
@@ -100,11 +104,13 @@ create table artifact (
     media jsonb not null default '{}',
     size_bytes bigint not null,
     sha256 text not null,
-    object_key text not null unique,
+    object_key text not null, -- shared by the rows that the node cache made
     registered boolean not null default false, -- an output of the job, by artifacts.registerOutputs
     created_at timestamptz not null default now(),
     unique (job_id, node_path, name)
 );
+create index artifact_object on artifact (object_key);
+create index artifact_sha256 on artifact (owner_id, sha256);
 
 create table event (
     job_id uuid not null references job on delete cascade,
@@ -152,3 +158,15 @@ create table profile (
     voice_id uuid references artifact on delete set null,
     created_at timestamptz not null default now()
 );
+
+-- Results that later jobs of the same owner may take over (graphs/cache.py).
+create table node_cache (
+    owner_id uuid not null,
+    key bytea not null,
+    job_id uuid not null,
+    node_path text not null,
+    created_at timestamptz not null default now(),
+    primary key (owner_id, key),
+    foreign key (job_id, node_path) references node_run on delete cascade
+);
+create index node_cache_run on node_cache (job_id, node_path);

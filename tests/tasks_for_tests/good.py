@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +67,27 @@ def environment(ctx: TaskContext, params: Params, inputs: Inputs) -> Outputs:
 
     score = Path("/proc/self/oom_score_adj").read_text().strip()
     return {"value": {"names": dict(os.environ), "oom_score_adj": int(score), "pid": os.getpid()}}
+
+
+class StampParams(Params):
+    text: str = "hello"
+    fails: int = Field(default=0, ge=0)
+
+
+@task(
+    "test_stamp",
+    description="Write what no second run writes again.",
+    inputs={
+        "file": port("object", "text", optional=True),
+        "image": port("object", "image", optional=True),
+        "profile": port("object", "profile", optional=True),
+    },
+    outputs={"file": port("object", "text"), "profile": port("object", "profile", optional=True)},
+    cacheable=True,
+)
+def stamp(ctx: TaskContext, params: StampParams, inputs: Inputs) -> Outputs:
+    if ctx.attempt <= params.fails:
+        ctx.fail("told_to_fail", "this task fails as told")
+    path = ctx.workdir / "stamp.txt"
+    path.write_text(f"{params.text} {ctx.seed} {uuid.uuid4()}")
+    return {"file": ctx.save(path, kind="text"), "seed": ctx.seed, "profile": inputs.get("profile")}

@@ -71,6 +71,7 @@ function nodes(state) {
   if (!state.nodes.length) return null;
   return el("ul", { class: "nodes" }, ...state.nodes.map((node) => {
     const what = node.status === "running" ? [node.stage, node.steps ? `${node.step}/${node.steps}` : null, `${Math.round(100 * node.progress)} %`].filter(Boolean).join(" · ")
+      : node.status === "completed" && node.cached ? "from an earlier job"
       : node.status === "completed" && node.seconds !== undefined ? (node.seconds < 0.1 ? "< 0.1 s" : `${node.seconds.toFixed(1)} s`) : words(node.status);
     return el("li", { title: node.task }, el("span", { class: `mark ${node.status}`, "aria-hidden": "true" }), el("span", {}, node.id),
       bar(node.progress, node.status, node.id), el("span", { class: "what" }, what));

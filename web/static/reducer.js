@@ -49,7 +49,7 @@ function tickOf({ stage, step, steps, message, etaSeconds }) {
 function afterVerb(node, verb, event) {
   const status = verb === "retrying" ? "ready" : verb;
   const progress = verb === "completed" ? 1 : verb === "running" || verb === "retrying" ? 0 : node.progress;
-  return { ...node, status, progress, error: event.data?.error ?? (verb === "failed" ? node.error : null), etaSeconds: undefined };
+  return { ...node, status, progress, cached: Boolean(event.data?.cached), error: event.data?.error ?? (verb === "failed" ? node.error : null), etaSeconds: undefined };
 }
 
 function afterJob(state, verb, event) {

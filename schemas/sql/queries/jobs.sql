@@ -94,25 +94,44 @@ where job_id = :id and node_path <> all(:settled::text[]) order by node_path;
 -- name: create_runs^
 -- Rows, outbox and events of newly ready nodes, in one statement, only while the lease is ours. Rows that exist
 -- are left alone. :runs is a JSON list: {node_path, node_id, queue, task, task_version, status, priority,
--- max_attempts, timeout_s, input, input_hash, vt, result, error, ended}; :events a JSON list {type, node, body}.
+-- max_attempts, timeout_s, input, input_hash, cache_key, vt, result, error, ended}; :events a JSON list {type, node,
+-- body}; :artifacts are rows of results taken over from the node cache, which point at objects of an earlier job.
 with j0 as (
     select id, tenant_id, owner_id, last_seq from job
     where id = :id and runner = :runner and epoch = :epoch
         and status in ('queued', 'running', 'awaiting_approval') for update
 ), r as (
     insert into node_run (job_id, node_path, node_id, tenant_id, owner_id, queue, task, task_version, status, priority,
-        max_attempts, timeout_s, input, input_hash, vt, result, error, dispatched_at, deliveries, started_at, ended_at,
-        progress, epoch)
+        max_attempts, timeout_s, input, input_hash, cache_key, vt, result, error, dispatched_at, deliveries, started_at,
+        ended_at, progress, epoch)
     select j0.id, x.node_path, x.node_id, j0.tenant_id, j0.owner_id, x.queue, x.task, x.task_version, x.status,
-        x.priority, x.max_attempts, x.timeout_s, x.input, decode(x.input_hash, 'hex'), x.vt, x.result, x.error,
-        case when x.status = 'dispatched' then now() end, (x.status = 'dispatched')::int,
+        x.priority, x.max_attempts, x.timeout_s, x.input, decode(x.input_hash, 'hex'), decode(x.cache_key, 'hex'), x.vt,
+        x.result, x.error, case when x.status = 'dispatched' then now() end, (x.status = 'dispatched')::int,
         case when x.ended then now() - make_interval(secs => x.seconds) end, case when x.ended then now() end,
         case when x.status = 'succeeded' then 1 else 0 end, case when x.ended then 1 else 0 end
     from j0, jsonb_to_recordset(:runs::jsonb) as x(node_path text, node_id text, queue text, task text,
         task_version text, status text, priority smallint, max_attempts int, timeout_s float8, input jsonb,
-        input_hash text, vt float8, result jsonb, error jsonb, ended boolean, seconds float8)
+        input_hash text, cache_key text, vt float8, result jsonb, error jsonb, ended boolean, seconds float8)
     on conflict do nothing
-    returning node_path, node_id, queue, status
+    returning node_path, node_id, queue, status, task, result
+), a as (
+    insert into artifact (id, tenant_id, owner_id, job_id, node_path, epoch, name, kind, role, media, size_bytes,
+        sha256, object_key)
+    select x.id, j0.tenant_id, j0.owner_id, j0.id, r.node_path, 1, x.name, x.kind, x.role, x.media, x.size_bytes,
+        x.sha256, x.object_key
+    from j0, r join jsonb_to_recordset(:artifacts::jsonb) as x(node_path text, id uuid, name text, kind text, role text,
+        media jsonb, size_bytes bigint, sha256 text, object_key text) on x.node_path = r.node_path
+    on conflict (job_id, node_path, name) do nothing
+    returning id, kind, role, node_path
+), trained as (
+    update profile p set
+        lora_id = coalesce((select id from a where a.node_path = r.node_path and kind = 'lora' and role = 'output'
+            limit 1), p.lora_id),
+        voice_id = coalesce((select id from a where a.node_path = r.node_path and kind = 'voice' and role = 'output'
+            limit 1), p.voice_id)
+    from r, j0
+    where r.task in ('train_lora', 'train_voice') and r.status = 'succeeded' and p.owner_id = j0.owner_id
+        and p.id::text = (r.result #>> '{profile,id}')
 ), o as (
     insert into outbox (queue, body)
     select r.queue, jsonb_build_object('job_id', j0.id, 'node_path', r.node_path)
@@ -143,6 +162,16 @@ select j.last_seq as seq,
     coalesce((select jsonb_agg(jsonb_build_object('seq', e.seq, 'type', e.type, 'node', e.node_path, 'body', e.body)
         order by e.seq) from e), '[]'::jsonb) as events
 from j;
+
+-- name: cached_runs
+-- The results that these keys (hex) name, with the artifact rows behind them; of one owner.
+select encode(c.key, 'hex') as key, c.job_id, c.node_path, n.result,
+    coalesce((select jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'kind', a.kind, 'role', a.role,
+        'media', a.media, 'size_bytes', a.size_bytes, 'sha256', a.sha256, 'object_key', a.object_key) order by a.name)
+        from artifact a where a.job_id = c.job_id and a.node_path = c.node_path), '[]'::jsonb) as artifacts
+from node_cache c join node_run n on n.job_id = c.job_id and n.node_path = c.node_path
+where c.owner_id = :owner_id and c.key = any(array(select decode(k, 'hex') from unnest(:keys::text[]) as k))
+    and n.status = 'succeeded';
 
 -- name: release_job^
 -- End an advance: the verdict, its events, and the lease let go. `again`: a wake-up came meanwhile.
@@ -213,7 +242,7 @@ with j0 as (
     select id, status from job where id = :id and owner_id = :owner_id for update
 ), r as (
     update node_run n set status = 'ready', attempts = 0, crashes = 0, not_before = now(), error = null,
-        ended_at = null, progress = 0,
+        ended_at = null, progress = 0, cache_key = case when :params::jsonb ? n.node_id then null else n.cache_key end,
         input = case when :params::jsonb ? n.node_id
             then jsonb_set(n.input, '{params}', (n.input -> 'params') || (:params::jsonb -> n.node_id)) else n.input end
     from j0 where n.job_id = j0.id and j0.status = 'failed' and n.status in ('failed', 'dead')
@@ -394,7 +423,12 @@ select id, job_id, node_path, kind, role, name, media, size_bytes, sha256, objec
 from artifact where id = :id and owner_id = :owner_id;
 
 -- name: known_keys
-select object_key from artifact where object_key = any(:keys::text[]);
+-- Those of the keys that may still be wanted: of artifacts, and of checkpoints of runs that may still go on.
+select object_key from artifact where object_key = any(:keys::text[])
+union all
+select r.checkpoint ->> 'key' from node_run r join job on job.id = r.job_id
+where r.checkpoint is not null and r.checkpoint ->> 'key' = any(:keys::text[])
+    and r.status not in ('succeeded', 'cancelled') and job.status not in ('completed', 'cancelled');
 
 -- name: find_artifacts
 select id, job_id, kind, name, media, size_bytes, sha256, object_key from artifact
@@ -438,7 +472,20 @@ with j as (
 select last_seq as seq from j;
 
 -- name: get_profile^
-select id, name, lora_id, voice_id, created_at from profile where id = :id and owner_id = :owner_id;
+-- A profile with the files that were trained for it, as nodes hand them on.
+select p.id, p.name, p.lora_id, p.voice_id, p.created_at, l.ref as lora, v.ref as voice
+from profile p
+left join lateral (
+    select jsonb_build_object('id', a.id, 'uri', 's3://artifacts/' || a.object_key, 'kind', a.kind, 'name', a.name,
+        'size_bytes', a.size_bytes, 'sha256', a.sha256, 'media', a.media) as ref
+    from artifact a where a.id = p.lora_id
+) l on true
+left join lateral (
+    select jsonb_build_object('id', a.id, 'uri', 's3://artifacts/' || a.object_key, 'kind', a.kind, 'name', a.name,
+        'size_bytes', a.size_bytes, 'sha256', a.sha256, 'media', a.media) as ref
+    from artifact a where a.id = p.voice_id
+) v on true
+where p.id = :id and p.owner_id = :owner_id;
 
 -- name: create_profile^
 with p as (

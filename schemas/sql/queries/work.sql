@@ -3,6 +3,7 @@
 
 -- name: claim_run^
 -- A worker or the API's runner takes a run. No row: a duplicate, early or cancelled doorbell; forget it.
+-- `checkpoint` is what an earlier claim kept, unless it was made of another input (edited params).
 with j0 as (
     select id from job where id = :job_id and status in ('running', 'awaiting_approval') for update
 ), run as (
@@ -22,7 +23,9 @@ with j0 as (
     from j, run
 )
 select run.job_id, run.node_path, run.node_id, run.task, run.epoch, run.attempts, run.crashes, run.max_attempts,
-    run.timeout_s, run.input, j.owner_id, j.plan_digest, j.failures, j.last_seq as seq,
+    run.timeout_s, run.input, encode(run.cache_key, 'hex') as cache_key, j.owner_id, j.plan_digest, j.failures, j.last_seq as seq,
+    case when run.checkpoint ->> 'input' = encode(sha256(convert_to(run.input::text, 'UTF8')), 'hex')
+        then run.checkpoint end as checkpoint,
     jsonb_build_object('status', 'running', 'task', run.task, 'attempt', run.attempts + run.crashes + 1) as body
 from run, j;
 
@@ -35,6 +38,19 @@ from unnest(:job_ids::uuid[], :node_paths::text[], :epochs::bigint[], :progress:
 where r.job_id = c.job_id and r.node_path = c.node_path and r.epoch = c.epoch and r.status = 'running'
     and job.id = r.job_id
 returning r.job_id, r.node_path, r.epoch, job.cancel_requested_at is not null as cancel;
+
+-- name: keep_checkpoint^
+-- What a later claim of a live run goes on from; fenced by epoch. `was` is the key that it replaces. No row: the
+-- claim is lost or over, and the object counts for nothing.
+with r0 as (
+    select job_id, node_path, checkpoint ->> 'key' as was from node_run
+    where job_id = :job_id and node_path = :node_path and epoch = :epoch and status = 'running' for update
+)
+update node_run r set checkpoint = jsonb_build_object('key', :key::text, 'sha256', :sha256::text,
+    'size_bytes', :size_bytes::bigint, 'step', :step::bigint,
+    'input', encode(sha256(convert_to(r.input::text, 'UTF8')), 'hex'))
+from r0 where r.job_id = r0.job_id and r.node_path = r0.node_path
+returning r0.was;
 
 -- name: commit_run^
 -- A good end: result, artifacts, events and the wake-up in one statement, fenced by epoch. No row: fenced or
@@ -49,7 +65,12 @@ with j0 as (
     from j0
     where r.job_id = j0.id and r.node_path = :node_path and r.epoch = :epoch
         and r.status in ('running', 'ready', 'dispatched')
-    returning r.job_id, r.node_path, r.node_id, r.task
+    returning r.job_id, r.node_path, r.node_id, r.task, r.cache_key
+), cached as (
+    insert into node_cache (owner_id, key, job_id, node_path)
+    select j0.owner_id, run.cache_key, run.job_id, run.node_path from j0, run where run.cache_key is not null
+    on conflict (owner_id, key) do update set job_id = excluded.job_id, node_path = excluded.node_path,
+        created_at = now()
 ), a as (
     insert into artifact (id, tenant_id, owner_id, job_id, node_path, epoch, name, kind, role, media, size_bytes,
         sha256, object_key)
@@ -142,8 +163,10 @@ with j0 as (
 select j.last_seq as seq from j;
 
 -- name: find_run^
--- What became of a run: after a refused or unanswered commit, whether it was ours (same epoch, `succeeded`).
-select status, epoch from node_run where job_id = :job_id and node_path = :node_path;
+-- What became of a run: after a refused or unanswered commit, whether it was ours (same epoch, `succeeded`); before
+-- a claim, what it would load.
+select status, epoch, task, input -> 'params' as params from node_run
+where job_id = :job_id and node_path = :node_path;
 
 -- name: stop_run^
 -- The child of a cancelled job has stopped: end its run, nothing is published. :release gives a run of a
