@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from compose.commands import demo, doctor, jobs, stack, submit, templates
+from compose.commands import demo, doctor, inspect, jobs, models, stack, submit, templates
 from compose.problems import Problem, problem
 from compose.terminal import complain
 
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 for command in (
     stack.up, stack.down, demo.demo, doctor.doctor, submit.submit, jobs.watch, submit.plan, jobs.jobs,
-    jobs.cancel, jobs.retry, jobs.approve, stack.worker, stack.logs,
+    jobs.cancel, jobs.retry, jobs.approve, inspect.inspect, stack.worker, stack.logs, models.models,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(templates.app, name="templates")

@@ -1,7 +1,8 @@
 """The child that decodes an upload and writes a clean copy: no metadata, no trailing data, known limits.
 
 Run as `python -m control_api.normalise KIND FORMAT SOURCE TARGET` under rlimits, without credentials; prints
-`{"media": {...}}` or `{"refused": why, "got", "allowed"}`.
+`{"media": {...}, "record": text or null}` or `{"refused": why, "got", "allowed"}`. The record is what the file says of
+where it came from; with KIND `record` nothing else is looked at, and nothing is written.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from schemas.provenance.carriers import text_in
+
+RECORD = "record"
 MAX_PIXELS = 40_000_000
 MAX_SIDE_PX = 16_384
 MAX_AUDIO_S = 600.0
@@ -113,7 +117,9 @@ def main() -> int:
         resource.setrlimit(what, (limit, limit))
     kind, format_name, source, target = sys.argv[1:5]
     try:
-        answer: dict[str, Any] = {"media": normalise(kind, format_name, Path(source), Path(target))}
+        record = text_in(Path(source))
+        media = {} if kind == RECORD else normalise(kind, format_name, Path(source), Path(target))
+        answer: dict[str, Any] = {"media": media, "record": record.decode(errors="replace") if record else None}
     except Refused as refused:
         answer = refused.facts
     except Exception as error:  # decoders raise anything on damaged files

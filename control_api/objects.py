@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,10 +13,28 @@ from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 
-from schemas.errors import DependencyDown
+from graphs.facades import LOCAL_OWNER
+from schemas.artifact import ARTIFACTS, UPLOADS, parse_s3
+from schemas.errors import DependencyDown, UnsafeInput
 
 T = TypeVar("T")
 LINK_S = 300
+
+
+def own_key(uri: str, path: str) -> tuple[str, str]:
+    """Return bucket and key of one of the caller's objects.
+
+    Raises:
+        UnsafeInput: the uri names anything else.
+    """
+    parsed = parse_s3(uri)
+    if parsed is None or parsed[0] not in {UPLOADS, ARTIFACTS} or not parsed[1].startswith(f"{LOCAL_OWNER}/"):
+        raise UnsafeInput(
+            "this is not one of your uploads or artifacts", path=path, got=uri[:200],
+            allowed=f"s3://{UPLOADS}/{LOCAL_OWNER}/..., or an artifact id",
+            hint="POST /api/uploads answers with the uri to use",
+        )  # fmt: skip
+    return parsed
 
 
 class Objects:
@@ -39,9 +57,22 @@ class Objects:
         except KeyError:
             return None
 
-    async def put(self, bucket: str, key: str, path: Path, *, content_type: str) -> None:
-        """Store a file."""
-        await self._call(lambda: self._client.fput_object(bucket, key, str(path), content_type=content_type))
+    async def put(
+        self, bucket: str, key: str, path: Path, *, content_type: str, facts: Mapping[str, str] | None = None
+    ) -> None:
+        """Store a file, with short facts that `facts` returns again."""
+        metadata: dict[str, str | list[str] | tuple[str]] = {**(facts or {})}
+        await self._call(
+            lambda: self._client.fput_object(bucket, key, str(path), content_type=content_type, metadata=metadata)
+        )
+
+    async def facts(self, bucket: str, key: str) -> dict[str, str]:
+        """Return what was stored with an object beside its bytes, by names in lower case; empty when there is none."""
+        try:
+            found = (await self._call(lambda: self._client.stat_object(bucket, key))).metadata or {}
+        except KeyError:
+            return {}
+        return {name.lower().removeprefix("x-amz-meta-"): text for name, text in found.items()}
 
     async def link(self, bucket: str, key: str, *, name: str, content_type: str, inline: bool) -> str:
         """Return a GET link that lives five minutes, with fixed response headers."""

@@ -88,7 +88,11 @@ class JobBody(PlanRequest):
     template: str | None = Field(default=None, max_length=64)
     params: dict[str, Any] = Field(default_factory=dict)
     cache: Cache = "on"
-    from_file: str | None = Field(default=None, max_length=64, description="Artifact id: run its job's plan again.")
+    from_file: str | None = Field(
+        default=None,
+        max_length=1024,
+        description="Make a file again: its artifact id, its s3:// uri, or the sha256:HEX of its plan or of itself.",
+    )
 
     @field_validator("goal")
     @classmethod

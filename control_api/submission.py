@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 
 from control_api.conversations import Turn
 from control_api.foreseen import foreseen
-from control_api.objects import Objects
+from control_api.objects import Objects, own_key
+from control_api.origins import made_by
 from control_api.requests import GenerateBody, JobBody, TrainBody
 from graphs.compiler import GRAPH_VERSION
 from graphs.facades import LOCAL_OWNER, LOCAL_TENANT, parse_uuid
@@ -21,9 +22,9 @@ from planner.plan import plan as make_plan
 from planner.plan import plan_from_template
 from planner.rules.view import Limits
 from planner.validator import prove, read_plan, refused
-from schemas.artifact import ARTIFACTS, UPLOADS, parse_s3
+from schemas.artifact import ARTIFACTS
 from schemas.capability import Manifest
-from schemas.errors import Conflict, NotFound, QuotaExceeded, UnsafeInput
+from schemas.errors import Conflict, NotFound, QuotaExceeded
 from schemas.plan import Plan, sha256_of
 from schemas.planning import Constraints, Estimate, PlanRequest, PlanResponse
 
@@ -122,9 +123,9 @@ class Submission:
             case JobBody(plan=Plan() as given):
                 title = str(given.context.get("goal") or given.context.get("topic") or given.workflow_id)
                 return await self._given(given, body, title=title, at="/plan/context")
-            case JobBody(from_file=str() as file_id):
-                given, title = await self._plan_of_file(file_id)
-                return await self._given(given, body, title=title, at="/from_file")
+            case JobBody(from_file=str() as file):
+                job = await made_by(file, database=self._platform.database, objects=self._platform.objects)
+                return await self._given(Plan.model_validate(job["plan"]), body, title=job["title"], at="/from_file")
             case JobBody(template=str() as name):
                 params = await self._resolved(body.params, "/params")
                 response = await self._template(name, params, constraints=body.constraints)
@@ -145,16 +146,6 @@ class Submission:
         proven = prove(resolved, manifest=manifest, constraints=body.constraints, limits=self._limits)
         response = await self._quoted(proven, manifest=manifest, constraints=body.constraints)
         return await self._checked(Proposal(response, title, "plan", _asked(body)))
-
-    async def _plan_of_file(self, file_id: str) -> tuple[Plan, str]:
-        """Return the plan and the title of the job that made one of the caller's artifacts."""
-        database, artifact_id = self._platform.database, parse_uuid(file_id, what="artifact", path="/from_file")
-        artifact = await database.one("get_artifact", id=artifact_id, owner_id=LOCAL_OWNER)
-        if artifact is None:
-            raise NotFound("no such artifact", path="/from_file", got=file_id)
-        job = await database.one("get_job", id=artifact["job_id"], owner_id=LOCAL_OWNER)
-        assert job is not None  # artifacts refer to their job
-        return Plan.model_validate(job["plan"]), job["title"]
 
     async def _wished(self, body: JobBody) -> tuple[Turn, PlanRequest]:
         """Return the turn of the conversation that a goal is, and the request with its references checked."""
@@ -293,7 +284,7 @@ class Submission:
         if not isinstance(value, str) or value.lstrip().startswith("<"):
             return value
         if "://" in value:
-            _own_key(value, path)
+            own_key(value, path)
             return value
         artifact_id = parse_uuid(value, what="artifact", path=path)
         row = await self._platform.database.one("get_artifact", id=artifact_id, owner_id=LOCAL_OWNER)
@@ -359,20 +350,8 @@ def _answer(row: dict[str, Any], *, request_hash: bytes, key: str | None) -> dic
 
 
 async def _check_object(objects: Objects, uri: str, path: str) -> None:
-    if await objects.size_of(*_own_key(uri, path)) is None:
+    if await objects.size_of(*own_key(uri, path)) is None:
         raise NotFound("no such object", path=path, got=uri[:200], hint="upload it again")
-
-
-def _own_key(uri: str, path: str) -> tuple[str, str]:
-    """Return bucket and key of one of the caller's objects."""
-    parsed = parse_s3(uri)
-    if parsed is None or parsed[0] not in {UPLOADS, ARTIFACTS} or not parsed[1].startswith(f"{LOCAL_OWNER}/"):
-        raise UnsafeInput(
-            "this is not one of your uploads or artifacts", path=path, got=uri[:200],
-            allowed=f"s3://{UPLOADS}/{LOCAL_OWNER}/..., or an artifact id",
-            hint="POST /api/uploads answers with the uri to use",
-        )  # fmt: skip
-    return parsed
 
 
 def _strings(value: Any, path: str) -> list[tuple[str, str]]:

@@ -16,13 +16,17 @@ from typing import Any
 
 from fastapi import UploadFile
 
+from control_api.normalise import RECORD
 from control_api.objects import Objects
 from graphs.facades import LOCAL_OWNER
 from schemas.artifact import UPLOADS
 from schemas.errors import TooLarge, UnsafeInput, ValidationFailed
+from schemas.provenance.record import Provenance, parse
 
 MIB = 1024 * 1024
 RECEIVE_S, DECODE_S = 60.0, 20.0
+PLAN_DIGEST = "plan-digest"
+"""What an upload that was made here remembers of the plan that made it; its clean copy says nothing."""
 CHUNK_BYTES = 256 * 1024
 
 
@@ -115,16 +119,28 @@ async def store(upload: UploadFile, objects: Objects, folder: Path) -> dict[str,
     """Check, normalise and store one upload; nothing is left behind when it is refused.
 
     Returns:
-        `{"uri": "s3://uploads/OWNER/...", "kind", "size_bytes", "media"}`.
+        `{"uri": "s3://uploads/OWNER/...", "kind", "size_bytes", "media"}`; `planDigest` too, when it was made here.
     """
     source, found = await receive(upload, folder)
     clean = folder / f"clean{found.stored_suffix}"
-    media = await _normalised(source, clean, found)
+    media, record = await _normalised(source, clean, found)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(upload.filename or "upload").stem).strip("-")[:60] or "upload"
     digest = await asyncio.to_thread(_sha256_of, clean)  # the same file has the same uri: equal inputs are seen as such
     key = f"{LOCAL_OWNER}/{digest}/{stem}{found.stored_suffix}"
-    await objects.put(UPLOADS, key, clean, content_type=found.content_type)
-    return {"uri": f"s3://{UPLOADS}/{key}", "kind": found.kind, "size_bytes": clean.stat().st_size, "media": media}
+    made_by = {PLAN_DIGEST: record.plan_digest} if record and record.names_plan else {}
+    await objects.put(UPLOADS, key, clean, content_type=found.content_type, facts=made_by)
+    stored = {"uri": f"s3://{UPLOADS}/{key}", "kind": found.kind, "size_bytes": clean.stat().st_size, "media": media}
+    return stored | ({"planDigest": made_by[PLAN_DIGEST]} if made_by else {})
+
+
+async def read_record(upload: UploadFile, folder: Path) -> tuple[Provenance | None, str]:
+    """Return what a file of any format says about where it came from, and its digest; nothing is stored."""
+    source = folder / "quarantine"
+    with source.open("wb") as file:
+        while chunk := await upload.read(CHUNK_BYTES):
+            await asyncio.to_thread(file.write, chunk)
+    answer = await _in_child(RECORD, "-", str(source), "-")
+    return _record(answer), await asyncio.to_thread(_sha256_of, source)
 
 
 def _sha256_of(path: Path) -> str:
@@ -149,10 +165,23 @@ def _checked(name: str, head: bytes) -> Format:
     return found
 
 
-async def _normalised(source: Path, clean: Path, found: Format) -> dict[str, Any]:
-    """Decode and re-encode in a child with limits on memory, time and file size, and no credentials."""
+async def _normalised(source: Path, clean: Path, found: Format) -> tuple[dict[str, Any], Provenance | None]:
+    """Return the media facts of the clean copy, and what the file said about itself."""
+    answer = await _in_child(found.kind, found.name, str(source), str(clean))
+    if "media" not in answer:
+        message = answer.get("refused") or f"the {found.name} file cannot be decoded: it is damaged or hostile"
+        raise UnsafeInput(message, path="/file", got=answer.get("got"), allowed=answer.get("allowed"))
+    return answer["media"], _record(answer)
+
+
+def _record(answer: dict[str, Any]) -> Provenance | None:
+    return parse(answer["record"]) if answer.get("record") else None
+
+
+async def _in_child(*words: str) -> dict[str, Any]:
+    """Decode in a child with limits on memory, time and file size, and no credentials; {} when it failed."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "control_api.normalise", found.kind, found.name, str(source), str(clean),
+        sys.executable, "-m", "control_api.normalise", *words,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
         start_new_session=True,
@@ -167,8 +196,4 @@ async def _normalised(source: Path, clean: Path, found: Format) -> dict[str, Any
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    answer = json.loads(out) if process.returncode == 0 and out else {}
-    if "media" not in answer:
-        message = answer.get("refused") or f"the {found.name} file cannot be decoded: it is damaged or hostile"
-        raise UnsafeInput(message, path="/file", got=answer.get("got"), allowed=answer.get("allowed"))
-    return answer["media"]
+    return json.loads(out) if process.returncode == 0 and out else {}

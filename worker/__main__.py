@@ -31,6 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     execute.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the files it makes")
     execute.add_argument("--device", default="cpu", help="`cpu` or `cuda:N`")
+    execute.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="what an earlier run kept in DIR, to go on from"
+    )
     for command in (tasks, execute):
         command.add_argument(
             "--package", action="append", metavar="PACKAGE", help="task package; default worker.tasks; may be repeated"
@@ -83,9 +86,13 @@ def _try(arguments: argparse.Namespace) -> int:
     except (BadInput, KeyError, OSError, ValueError) as error:
         print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
         return 2
+    if arguments.checkpoint is not None and not arguments.checkpoint.is_file():
+        print(f"{arguments.checkpoint} is not a file", file=sys.stderr)
+        return 2
     return asyncio.run(
-        run_task(task.name, params=params, inputs=inputs, packages=packages, out=arguments.out, device=arguments.device)
-    )
+        run_task(task.name, params=params, inputs=inputs, packages=packages, out=arguments.out, device=arguments.device,
+                 checkpoint=arguments.checkpoint)
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

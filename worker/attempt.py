@@ -11,13 +11,17 @@ from typing import Any, Literal
 import structlog
 
 from schemas.text import clean_json
+from worker.checkpoints import Checkpoints
 from worker.ledger import Claim, Ledger, LedgerDown, LedgerRefused
+from worker.objects import ObjectStore, media_refs
 from worker.publish import Publisher, Ticker
+from worker.settings import Timing
 
 log = structlog.get_logger()
 StopReason = Literal["cancelled", "lost", "released"]
 MAX_LOG_LINES = 200
 SOFTWARE = "Reelgraph"
+FENCE_RATIO = 0.8  # of the lease: without a renewal for so long, say nothing more. Source: RELIABILITY 4.4
 
 
 class Attempt:
@@ -25,10 +29,20 @@ class Attempt:
 
     Attributes:
         stop: set to end the child; `reason` says why.
+        checkpoints: what the child keeps, and what an earlier attempt kept for it.
         renewed_at: monotonic time of the last successful renewal.
     """
 
-    def __init__(self, claim: Claim, *, folder: Path, ledger: Ledger, publisher: Publisher, fence_s: float) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        folder: Path,
+        ledger: Ledger,
+        store: ObjectStore,
+        publisher: Publisher,
+        timing: Timing,
+    ) -> None:
         self.claim = claim
         self.folder = folder
         self.began_at = self.renewed_at = time.monotonic()
@@ -38,7 +52,10 @@ class Attempt:
         self.prefix = f"{claim.owner_id}/{claim.job_id}/{claim.node_path}/{claim.epoch}"
         self._ledger = ledger
         self._publisher = publisher
-        self._fence_s = fence_s
+        self.checkpoints = Checkpoints(
+            claim, workdir=self.workdir, ledger=ledger, store=store, stop=self.stop, time_scale=timing.time_scale
+        )
+        self._fence_s = timing.scaled("lease_s") * FENCE_RATIO
         self._lines: list[dict[str, Any]] = []
         self._lines_seen = 0
         self._writing: asyncio.Task[None] | None = None
@@ -61,6 +78,8 @@ class Attempt:
         match message.get("type"):
             case "progress" | "preview":
                 self.ticker.offer(message)
+            case "checkpoint":
+                self.checkpoints.offer(message)
             case "log" if self._lines_seen < MAX_LOG_LINES:
                 self._lines_seen += 1
                 line = {key: message[key] for key in ("message", "facts") if message.get(key)}
@@ -69,6 +88,19 @@ class Attempt:
                     self._writing = asyncio.create_task(self._write_lines())
             case _:
                 pass
+
+    async def recover(self) -> None:
+        """Bring what an earlier attempt kept last, and say so in the job's log.
+
+        Raises:
+            ObjectsFailed: S3 is down.
+        """
+        await self.checkpoints.fetch(self.folder / "checkpoint")
+        kept = self.claim.checkpoint
+        if kept is not None and self.checkpoints.found is not None:
+            self.hear(
+                {"type": "log", "message": "goes on from what an earlier attempt kept", "facts": {"step": kept.step}}
+            )
 
     async def unwritten(self) -> list[dict[str, Any]]:
         """Return the log lines that are not in the log yet, to go with the final statement."""
@@ -80,7 +112,8 @@ class Attempt:
     def order(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return what the child is told."""
         claim = self.claim
-        seed = int.from_bytes(hashlib.sha256(f"{claim.job_id}/{claim.node_path}".encode()).digest()[:4], "big")
+        told = claim.cache_key or f"{claim.job_id}/{claim.node_path}"  # what may be taken over must not vary by job
+        seed = int.from_bytes(hashlib.sha256(told.encode()).digest()[:4], "big")
         return {
             "task": claim.task,
             "params": claim.params,
@@ -90,6 +123,11 @@ class Attempt:
             "attempt": claim.attempt,
             "workdir": str(self.workdir),
             "seed": seed & 0x7FFFFFFF,
+            "checkpoint": str(self.checkpoints.found) if self.checkpoints.found else None,
+            "parents": [
+                {"name": ref.get("name") or "", "kind": ref.get("kind") or "", "sha256": ref.get("sha256") or ""}
+                for ref in media_refs(inputs)
+            ],
             "provenance": {
                 "plan_digest": claim.plan_digest,
                 "job_id": claim.job_id,

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ from pydantic import ValidationError
 from schemas.capability import fitted
 from schemas.contracts.table import contracts
 from schemas.outcome import Cancelled, Failed, Outcome, Succeeded, TaskFailure
+from schemas.provenance.record import Parent, Provenance
 from schemas.states import FailureKind
 from schemas.text import clean_json
-from worker.context import TaskCancelled, TaskContext
+from worker.context import TaskCancelled, TaskContext, TaskError
 from worker.failures import failure_of, invalid_params
 from worker.frames import BrokenFrame, pack, receive_frame
-from worker.registry import Registry, Task, discover
+from worker.models.catalogue import catalogue
+from worker.models.resident import residents, take_used, used
+from worker.registry import Params, Registry, Task, discover
 
 MAX_RESULT_BYTES = 2**20  # values travel through rows and checkpoints; files do not
 OOM_SCORE = 900  # the kernel takes the child before the supervisor. Source: RELIABILITY 4.4
@@ -78,6 +82,7 @@ def perform(order: dict[str, Any], *, registry: Registry, line: Line) -> Outcome
         device=order["device"],
         seed=order["seed"],
         provenance=order["provenance"],
+        checkpoint=Path(order["checkpoint"]) if order.get("checkpoint") else None,
         cancelled=line.cancelled,
     )
     try:
@@ -85,11 +90,41 @@ def perform(order: dict[str, Any], *, registry: Registry, line: Line) -> Outcome
     except ValidationError as error:
         return Failed(failure=invalid_params(error))
     try:
+        context.record = partial(record_of, task, params, order)
         return _checked(task, task.function(context, params, fitted(task.inputs, order["inputs"])), context)
     except TaskCancelled:
         return Cancelled()
     except Exception as error:  # the edge of the process: everything becomes data
         return Failed(failure=failure_of(error), artifacts=tuple(context.saved))
+
+
+def record_of(task: Task, params: Params, order: dict[str, Any]) -> Provenance:
+    """Return where a file comes from that this attempt saves now."""
+    given = params.model_dump(mode="json")
+    return Provenance(
+        software=order["provenance"].get("software", ""),
+        plan_digest=order["provenance"].get("plan_digest", ""),
+        job_id=order["job_id"],
+        node_id=order["node_id"],
+        task=task.name,
+        task_version=task.version,
+        params=given,
+        seed=given.get("seed") or order["seed"],
+        models=_models(task),
+        parents=tuple(Parent.model_validate(parent) for parent in order.get("parents", ())),
+    )
+
+
+def _models(task: Task) -> dict[str, str]:
+    """Return id -> sha256 of the models that were lent to this attempt, else of those that the task names.
+
+    A model that cannot be read by now is left out: what was made with it is worth more than the record of it.
+    """
+    with contextlib.suppress(TaskError, OSError):
+        lent = used()
+        found = {model.id: model.sha256 for model in catalogue() if model.id in lent} if lent else {}
+        return found or dict(task.models())
+    return {}
 
 
 def describe(registry: Registry) -> dict[str, Any]:
@@ -123,7 +158,8 @@ def main(argv: list[str]) -> None:
                 line.cancelled.clear()
                 outcome = perform(order, registry=registry, line=line)
                 ended = clean_json(outcome.model_dump(mode="json"), strict=False)
-                line.send({"type": "result", "outcome": ended, "rss_bytes": _rss_bytes()})
+                models = {"used": take_used(), "resident": residents()}
+                line.send({"type": "result", "outcome": ended, "rss_bytes": _rss_bytes(), **models})
             case "describe":
                 line.send(describe(registry))
             case _:

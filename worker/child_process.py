@@ -17,8 +17,12 @@ from worker.frames import pack, read_frame
 ROOT = Path(__file__).parent.parent
 LOG_TAIL_CHARS = 4000
 # What a task may need from outside. Everything else, credentials above all, stays with the supervisor.
-_PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES")
-_PASSED_PREFIXES = ("REELGRAPH_TASK_", "REELGRAPH_PIPER_", "REELGRAPH_VOICE")
+_PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES",
+           "REELGRAPH_WORKER_DEVICES", "REELGRAPH_VRAM_GIB")  # fmt: skip
+_PASSED_PREFIXES = (
+    "REELGRAPH_TASK_", "REELGRAPH_PIPER_", "REELGRAPH_VOICE", "REELGRAPH_MODEL", "REELGRAPH_IMAGE_",
+    "REELGRAPH_COMFYUI", "REELGRAPH_SADTALKER", "REELGRAPH_SVD_",
+)  # fmt: skip
 
 
 def child_environment(outer: Mapping[str, str], *, threads: int) -> dict[str, str]:

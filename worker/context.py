@@ -18,10 +18,14 @@ from typing import Any, NoReturn
 
 from schemas.artifact import ArtifactKind, ArtifactRef
 from schemas.outcome import TaskFailure
+from schemas.provenance.files import SIDECAR, stamp
+from schemas.provenance.record import Provenance
 from schemas.states import FailureKind
 
 Emit = Callable[[dict[str, Any]], None]
 MAX_PREVIEW_BYTES = 48_000
+READ_BY_PEOPLE = frozenset({"text", "script", "json"})
+"""Kinds without a record of their own: their digest tells where they come from."""
 
 
 class TaskError(Exception):
@@ -58,8 +62,10 @@ class TaskContext:
         job_id, node_id, attempt: whose attempt this is.
         workdir: empty folder of this attempt; anything written here is removed at its end.
         device: `cpu` or `cuda:N`.
-        seed: deterministic seed derived from job and node (0 .. 2**31-1).
+        seed: deterministic seed (0 .. 2**31-1): of what names a cached result, else of job and node.
         provenance: what media files carry in their metadata (`plan_digest`, `job_id`, `node_id`, `software`).
+        checkpoint: what an earlier attempt of this node kept last, or None.
+        record: tells where a file comes from that is saved now; it is written into the file.
     """
 
     job_id: str
@@ -70,6 +76,8 @@ class TaskContext:
     device: str = "cpu"
     seed: int = 0
     provenance: dict[str, str] = field(default_factory=dict)
+    checkpoint: Path | None = None
+    record: Callable[[], Provenance] | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
     saved: list[ArtifactRef] = field(default_factory=list)
 
@@ -81,13 +89,20 @@ class TaskContext:
         step: int | None = None,
         steps: int | None = None,
         message: str | None = None,
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
-        """Report how far the task is, 0.0 to 1.0; also the sign of life. Raises TaskCancelled when cancelled."""
+        """Report how far the task is, 0.0 to 1.0; also the sign of life. Raises TaskCancelled when cancelled.
+
+        Args:
+            metrics: name -> figure of this step, for a live chart (`loss`, `steps_per_s`).
+        """
         self.check_cancelled()
         tick: dict[str, Any] = {"type": "progress", "progress": min(1.0, max(0.0, fraction)), "ts": time.time()}
         for key, value in (("stage", stage), ("step", step), ("steps", steps), ("message", message)):
             if value is not None:
                 tick[key] = value
+        if metrics:
+            tick["metrics"] = {name: float(figure) for name, figure in metrics.items()}
         self.emit(tick)
 
     def preview(self, jpeg: bytes) -> None:
@@ -116,6 +131,8 @@ class TaskContext:
     ) -> dict[str, Any]:
         """Keep a file as an artifact and return the port value for it.
 
+        It gets the record of where it comes from; one that cannot hold it has it beside it, if it is an output.
+
         Args:
             path: a regular file; moved into the attempt's outbox.
             name: file name shown to users; unique within the task.
@@ -135,12 +152,39 @@ class TaskContext:
         kept = outbox / name
         if path.resolve() != kept.resolve():
             shutil.move(path, kept)
+        record = self.record() if self.record is not None else None
+        stamped = record is None or stamp(kept, record)
         ref = ArtifactRef(
             kind=kind, name=name, size_bytes=kept.stat().st_size, media=dict(media or {}), path=str(kept),
             role=role,  # type: ignore[arg-type]
         )  # fmt: skip
         self.saved.append(ref)
+        if record is not None and not stamped and role == "output" and kind not in READ_BY_PEOPLE:
+            self._save_record(kept, record)
         return ref.model_dump(mode="json")
+
+    def keep_checkpoint(self, path: Path, *, step: int) -> None:
+        """Keep a file that a later attempt of this node gets as `checkpoint`; the latest one wins.
+
+        It is copied at once, uploaded while the task goes on, and deleted when the node has ended well.
+
+        Args:
+            path: a regular file with all that is needed to go on.
+            step: what has been done, for the log.
+        """
+        kept = self.workdir / "checkpoints"
+        kept.mkdir(exist_ok=True)
+        copy = kept / f"{step:08d}{path.suffix}"
+        shutil.copyfile(path, copy)
+        self.emit({"type": "checkpoint", "path": str(copy), "step": step})
+
+    def _save_record(self, kept: Path, record: Provenance) -> None:
+        beside = kept.with_name(kept.name + SIDECAR)
+        beside.write_text(record.text(), encoding="utf-8")
+        size_bytes = beside.stat().st_size
+        self.saved.append(
+            ArtifactRef(kind="json", name=beside.name, size_bytes=size_bytes, path=str(beside), role="part")
+        )
 
     def fail(self, code: str, message: str, *, kind: FailureKind = FailureKind.INPUT, **facts: Any) -> NoReturn:
         """Raise TaskError: the short spelling for tasks."""

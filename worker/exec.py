@@ -56,9 +56,19 @@ def read_inputs(given: Sequence[str], *, ports: dict[str, Port]) -> dict[str, An
 
 
 async def run_task(
-    task: str, *, params: dict[str, Any], inputs: dict[str, Any], packages: tuple[str, ...], out: Path, device: str
+    task: str,
+    *,
+    params: dict[str, Any],
+    inputs: dict[str, Any],
+    packages: tuple[str, ...],
+    out: Path,
+    device: str,
+    checkpoint: Path | None = None,
 ) -> int:
-    """Run a task once, show its progress on stderr and its outcome as JSON on stdout; return the exit code."""
+    """Run a task once, show its progress on stderr and its outcome as JSON on stdout; return the exit code.
+
+    What it keeps to go on from becomes `checkpoint.*` in `out`, the latest only; give it back as `checkpoint`.
+    """
     with tempfile.TemporaryDirectory(prefix="reelgraph-exec-") as scratch:
         workdir = Path(scratch) / "work"
         workdir.mkdir()
@@ -72,6 +82,7 @@ async def run_task(
             "attempt": 1,
             "workdir": str(workdir),
             "seed": 0,
+            "checkpoint": str(checkpoint.resolve()) if checkpoint else None,
             "provenance": {"software": "Reelgraph", "node_id": task},
         }
         began = time.monotonic()
@@ -79,7 +90,7 @@ async def run_task(
             outcome = await slot.run(
                 order,
                 limits=Limits(run_s=RUN_TIMEOUT_S, idle_s=RUN_TIMEOUT_S),
-                on_message=_show,
+                on_message=lambda message: _show(message, out),
                 stop=asyncio.Event(),
             )
         finally:
@@ -116,13 +127,18 @@ def _value(path: Path, kind: str) -> Any:
     return ref.model_dump(mode="json")
 
 
-def _show(message: dict[str, Any]) -> None:
+def _show(message: dict[str, Any], out: Path) -> None:
     match message.get("type"):
         case "progress":
             stage = message.get("stage") or message.get("message") or ""
             print(f"{100 * message['progress']:5.1f} %  {stage}", file=sys.stderr)
         case "log":
             print(f"log: {message['message']} {message.get('facts') or ''}", file=sys.stderr)
+        case "checkpoint":
+            kept = Path(message["path"])
+            out.mkdir(parents=True, exist_ok=True)
+            target = shutil.copy2(kept, out / f"checkpoint{kept.suffix}")
+            print(f"checkpoint: {target} after step {message['step']}", file=sys.stderr)
         case _:
             pass
 

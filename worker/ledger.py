@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import asyncpg
@@ -23,6 +23,16 @@ class LedgerDown(Exception):
 
 class LedgerRefused(Exception):
     """Raised when Postgres can never take these values: a bug of ours, not an outage."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A kept state of a run: an object of the bucket `artifacts`."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+    step: int
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,8 @@ class Claim:
     failures: int
     seq: int
     body: dict[str, Any]
+    cache_key: str | None = None
+    checkpoint: Checkpoint | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -92,12 +104,13 @@ class Ledger:
         )
         if row is None:
             return None
-        given = row["input"]
-        fields = {name: row[name] for name in Claim.__dataclass_fields__ if name in row}
+        given, kept = row["input"], row["checkpoint"]
+        fields = {name: row[name] for name in Claim.__dataclass_fields__ if name in row and name != "checkpoint"}
         return Claim(
             **{**fields, "job_id": str(row["job_id"]), "owner_id": str(row["owner_id"])},
             params=given.get("params") or {},
             inputs=given.get("inputs") or {},
+            checkpoint=Checkpoint(**{name: kept[name] for name in Checkpoint.__dataclass_fields__}) if kept else None,
         )
 
     async def renew(self, claims: Sequence[tuple[Claim, float]]) -> dict[tuple[str, str, int], bool]:
@@ -144,6 +157,18 @@ class Ledger:
         """Append durable log lines of a live run."""
         return await self._end("note_run", claim, events=events)
 
+    async def keep(self, claim: Claim, checkpoint: Checkpoint) -> str | None:
+        """Record what a later claim goes on from; return the key of the object that does not count any more.
+
+        It is the one that this one replaces; this one itself where the claim is lost.
+        """
+        facts = asdict(checkpoint)
+        row = await self._one("keep_checkpoint", job_id=claim.job_id, node_path=claim.node_path, epoch=claim.epoch,
+                              **facts)  # fmt: skip
+        if row is None:
+            return checkpoint.key
+        return row["was"] if row["was"] != checkpoint.key else None
+
     async def committed(self, claim: Claim) -> bool:
         """Say whether this very claim has succeeded: a commit whose answer was lost."""
         row = await self._find(claim)
@@ -153,6 +178,13 @@ class Ledger:
         """Say whether this claim still stands."""
         row = await self._find(claim)
         return row is not None and row["epoch"] == claim.epoch and row["status"] == "running"
+
+    async def outlook(self, job_id: str, node_path: str) -> tuple[str, dict[str, Any]] | None:
+        """Return task and params of a run that waits to be claimed, or None when it does not wait any more."""
+        row = await self._one("find_run", job_id=job_id, node_path=node_path)
+        if row is None or row["status"] not in {"ready", "dispatched"}:
+            return None
+        return row["task"], row["params"] or {}
 
     async def ready(self, *, queues: Sequence[str], stale_s: float, count: int) -> list[tuple[str, str]]:
         """Return runs that may be claimed without a doorbell, in fair order."""

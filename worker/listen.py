@@ -1,4 +1,4 @@
-"""What the worker hears over Redis Pub/Sub: doorbells and cancels. Missing one costs time, never correctness."""
+"""What the worker hears over Redis Pub/Sub: doorbells, cancels and offers. Missing one costs time only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from schemas.channels import CANCEL, DOORBELL
+from worker.affinity import OFFER, offered
 
 log = structlog.get_logger()
 PING_S = 10.0
@@ -26,11 +27,15 @@ class Listener:
         queues: Sequence[str],
         on_ring: Callable[[str | None], None],
         on_cancel: Callable[[str], None],
+        boot: str,
+        on_offer: Callable[[str, str], None],
     ) -> None:
         self._redis = redis
         self._queues = {DOORBELL.format(queue=queue): queue for queue in queues}
         self._on_ring = on_ring
         self._on_cancel = on_cancel
+        self._offer = OFFER.format(boot=boot)
+        self._on_offer = on_offer
         self.up = False
 
     async def run(self) -> None:
@@ -38,7 +43,7 @@ class Listener:
         while True:
             try:
                 async with self._redis.pubsub() as pubsub:
-                    await pubsub.subscribe(CANCEL, *self._queues)
+                    await pubsub.subscribe(CANCEL, self._offer, *self._queues)
                     self.up = True
                     self._on_ring(None)
                     while True:
@@ -56,5 +61,8 @@ class Listener:
     def _hear(self, channel: str, data: str) -> None:
         if channel == CANCEL:
             self._on_cancel(data)
+        elif channel == self._offer:
+            if (run := offered(data)) is not None:
+                self._on_offer(*run)
         else:
             self._on_ring(self._queues.get(channel))

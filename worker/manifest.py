@@ -53,6 +53,7 @@ class Advertiser:
         self._facts: dict[str, TaskFacts] = {}
         self._changed = asyncio.Event()
         self.tasks: dict[str, Any] = {}
+        self.resident: tuple[str, ...] = ()  # ids of the models that its children hold
 
     def learn(self, described: dict[str, Any]) -> None:
         """Take a child's description; a change is advertised at once."""
@@ -85,7 +86,7 @@ class Advertiser:
     async def advertise(self, *, changed: bool) -> None:
         """Write the manifest to Redis and to the worker row; either may be down."""
         queues = {name: self.facts(name).queue for name in self.tasks}
-        manifest = {"tasks": self.tasks, "queues": queues, "machine": self._machine()}
+        manifest = {"tasks": self.tasks, "queues": queues, "machine": self._machine(), "resident": self.resident}
         alive = {**self._about, "boot": self._boot, **manifest}
         try:
             await self._redis.set(MANIFEST.format(boot=self._boot), orjson.dumps(alive), ex=MANIFEST_TTL_S)

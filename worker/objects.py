@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mimetypes
 import os
@@ -20,8 +21,6 @@ from schemas.artifact import ARTIFACTS, UPLOADS, ArtifactRef, parse_s3
 from schemas.outcome import TaskFailure
 from schemas.states import FailureKind
 
-STORAGE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""How long a run waits for S3 before it counts as failed: a server that restarts is back by then."""
 MAX_INPUTS = 256
 MAX_INPUT_BYTES = 4 * 2**30
 MAX_OUTPUTS = 2048
@@ -53,8 +52,13 @@ class ObjectStore:
             endpoint=endpoint, access_key=access_key, secret_key=secret_key, secure=secure, http_client=http
         )
 
+    @property
+    def client(self) -> Minio:
+        """The client itself, for other buckets."""
+        return self._client
+
     def fetch(self, inputs: dict[str, Any], *, owner_id: str, folder: Path) -> dict[str, Any]:
-        """Download every media ref inside `inputs` and return the inputs with a local `path` in each.
+        """Download every media ref inside `inputs` and return the inputs with a local `path` and `sha256` in each.
 
         Raises:
             ObjectsFailed: a foreign, missing, changed or oversized object; or S3 is down.
@@ -62,15 +66,16 @@ class ObjectStore:
         refs = list(media_refs(inputs))
         if len(refs) > MAX_INPUTS:
             raise ObjectsFailed(FailureKind.INPUT, "too_many_inputs", "too many input files", allowed=MAX_INPUTS)
-        paths: dict[str, str] = {}
+        files: dict[str, dict[str, str]] = {}
         left = MAX_INPUT_BYTES
         for ref in refs:
             uri = ref["uri"]
-            if uri not in paths:
-                target = folder / f"{len(paths):03d}-{_safe_name(ref.get('name') or uri)}"
-                left -= self._download(uri, ref.get("sha256") or "", owner_id=owner_id, target=target, limit=left)
-                paths[uri] = str(target)
-        return _with_paths(inputs, paths)
+            if uri not in files:
+                target = folder / f"{len(files):03d}-{_safe_name(ref.get('name') or uri)}"
+                sha256 = self._download(uri, ref.get("sha256") or "", owner_id=owner_id, target=target, limit=left)
+                left -= target.stat().st_size
+                files[uri] = {"path": str(target), "sha256": sha256}
+        return _with_files(inputs, files)
 
     def store(self, artifacts: Sequence[ArtifactRef], *, prefix: str, outbox: Path) -> list[ArtifactRef]:
         """Upload a task's saved files under `prefix` and return their refs with id, uri, size and digest.
@@ -88,17 +93,9 @@ class ObjectStore:
             if name in names:
                 raise ObjectsFailed(FailureKind.BUG, "duplicate_name", f"two outputs are named {name!r}")
             names.add(name)
-            with _open_inside(Path(ref.path or ""), outbox) as file:
-                size = os.fstat(file.fileno()).st_size
-                left -= size
-                if left < 0:
-                    raise ObjectsFailed(
-                        FailureKind.CAPACITY, "output_too_big", "the outputs are too big", allowed=MAX_OUTPUT_BYTES
-                    )
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                file.seek(0)
-                key = f"{prefix}/{name}"
-                self._upload(key, file, size)
+            key = f"{prefix}/{name}"
+            digest, size = self.store_one(key, Path(ref.path or ""), folder=outbox, limit=left)
+            left -= size
             stored.append(
                 ref.model_copy(
                     update={"id": str(uuid.uuid4()), "uri": f"s3://{ARTIFACTS}/{key}", "name": name,
@@ -106,6 +103,36 @@ class ObjectStore:
                 )
             )  # fmt: skip
         return stored
+
+    def store_one(self, key: str, path: Path, *, folder: Path, limit: int = MAX_OUTPUT_BYTES) -> tuple[str, int]:
+        """Upload one file of `folder` and return its digest (SHA-256, hexadecimal) and size in bytes.
+
+        Raises:
+            ObjectsFailed: not a regular file of the folder, over the limit; or S3 is down.
+        """
+        with _open_inside(path, folder) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > limit:
+                raise ObjectsFailed(
+                    FailureKind.CAPACITY, "output_too_big", "the outputs are too big", allowed=MAX_OUTPUT_BYTES
+                )
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            self._upload(key, file, size)
+        return digest, size
+
+    def fetch_one(self, key: str, *, sha256: str, owner_id: str, target: Path) -> None:
+        """Download one object of the bucket `artifacts`.
+
+        Raises:
+            ObjectsFailed: a foreign, missing or changed object; or S3 is down.
+        """
+        self._download(f"s3://{ARTIFACTS}/{key}", sha256, owner_id=owner_id, target=target, limit=MAX_OUTPUT_BYTES)
+
+    def delete_one(self, key: str) -> None:
+        """Delete one object; what cannot be deleted now is left to the reaper."""
+        with contextlib.suppress(MinioException, urllib3.exceptions.HTTPError, OSError):
+            self._client.remove_object(bucket_name=ARTIFACTS, object_name=key)
 
     def delete(self, prefix: str) -> None:
         """Delete what a fenced attempt stored; what cannot be deleted now is left to the reaper."""
@@ -115,7 +142,7 @@ class ObjectStore:
         except (MinioException, urllib3.exceptions.HTTPError, OSError):
             return
 
-    def _download(self, uri: str, sha256: str, *, owner_id: str, target: Path, limit: int) -> int:
+    def _download(self, uri: str, sha256: str, *, owner_id: str, target: Path, limit: int) -> str:
         place = parse_s3(uri)
         if place is None or place[0] not in {ARTIFACTS, UPLOADS} or not place[1].startswith(f"{owner_id}/"):
             raise ObjectsFailed(
@@ -141,11 +168,12 @@ class ObjectStore:
                 response.release_conn()
         except (MinioException, urllib3.exceptions.HTTPError) as error:
             raise _translated(error, f"cannot read {uri}") from error
-        if sha256 and digest.hexdigest() != sha256.removeprefix("sha256:"):
+        found = digest.hexdigest()
+        if sha256 and found != sha256.removeprefix("sha256:"):
             raise ObjectsFailed(
                 FailureKind.INPUT, "input_changed", f"{uri} is not what was registered: its digest differs", got=uri
             )
-        return size
+        return found
 
     def _upload(self, key: str, file: Any, size: int) -> None:
         try:
@@ -187,13 +215,13 @@ def with_stored(value: Any, stored: dict[str, ArtifactRef]) -> Any:
     return value
 
 
-def _with_paths(value: Any, paths: dict[str, str]) -> Any:
+def _with_files(value: Any, files: dict[str, dict[str, str]]) -> Any:
     if isinstance(value, dict):
-        found = {key: _with_paths(item, paths) for key, item in value.items()}
+        found = {key: _with_files(item, files) for key, item in value.items()}
         uri = value.get("uri")
-        return {**found, "path": paths[uri]} if isinstance(uri, str) and uri in paths else found
+        return {**found, **files[uri]} if isinstance(uri, str) and uri in files else found
     if isinstance(value, list):
-        return [_with_paths(item, paths) for item in value]
+        return [_with_files(item, files) for item in value]
     return value
 
 

@@ -145,6 +145,7 @@ class Ticker:
             steps=message.get("steps"),
             message=message.get("message"),
             preview=message.get("preview"),
+            data={"metrics": message["metrics"]} if message.get("metrics") else None,
             etaSeconds=round(eta_s, 1) if keep and eta_s is not None else None,
         )
         self.kept = self.kept or keep

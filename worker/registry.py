@@ -70,7 +70,7 @@ class Task:
     queue: str
     idle_timeout_s: float
     cacheable: bool = False
-    models: Models = lambda: {}
+    models: Models = dict
     reason: str | None = None
 
     def capability(self) -> Capability:
@@ -155,7 +155,7 @@ def task(
     queue: str = "cpu",
     idle_timeout_s: float = 60.0,
     cacheable: bool = False,
-    models: Models = lambda: {},
+    models: Models = dict,
     registry: Registry | None = None,
 ) -> Callable[[TaskFunction], TaskFunction]:
     """Register `function(ctx, params, inputs) -> outputs` as a task.

@@ -25,6 +25,7 @@ class Timing(BaseSettings):
     stale_s: float = Field(default=30.0, description="Age at which a dispatched run may be pulled.")
     manifest_s: float = Field(default=5.0, description="Pause between refreshes of the manifest in Redis.")
     describe_s: float = Field(default=15.0, description="Pause between looks at what this machine can do.")
+    models_s: float = Field(default=60.0, description="Pause between looks at the bucket `models`.")
     answer_grace_s: float = Field(default=1.0, description="How long a child may take to acknowledge a cancel.")
     cancel_grace_s: float = Field(default=10.0, description="How long a child that acknowledged may take to end.")
     drain_budget_s: float = Field(default=300.0, description="How long a draining worker lets running nodes finish.")

@@ -15,7 +15,8 @@ from schemas.retry import MAX_ATTEMPTS, retry_delay_s
 from schemas.states import FailureKind
 from worker.attempt import Attempt
 from worker.ledger import Ledger, LedgerDown, LedgerRefused
-from worker.objects import STORAGE_PAUSES_S, ObjectsFailed, ObjectStore, with_stored
+from worker.objects import ObjectsFailed, ObjectStore, with_stored
+from worker.patience import patiently
 from worker.publish import Publisher
 
 log = structlog.get_logger()
@@ -50,6 +51,7 @@ class Settlement:
                 await self._failed(attempt, outcome)
 
     async def _succeeded(self, attempt: Attempt, outcome: Succeeded) -> None:
+        await attempt.checkpoints.close()
         try:
             stored = await self._upload(attempt, outcome.artifacts)
         except ObjectsFailed as error:
@@ -77,10 +79,13 @@ class Settlement:
             self._publisher.wake(attempt.claim.job_id)  # an answer was lost; the log has the events
         else:
             await self._stopped(attempt)
+            return
+        await attempt.checkpoints.drop()
 
     async def _failed(self, attempt: Attempt, outcome: Failed) -> None:
         claim, failure = attempt.claim, outcome.failure
         crashed = failure.kind is FailureKind.CRASH
+        await attempt.checkpoints.settle()  # first: the next claim may come right after the last statement
         made = (claim.crashes if crashed else claim.attempts) + 1
         delay_s = retry_delay_s(
             failure.kind,
@@ -125,6 +130,13 @@ class Settlement:
 
     async def _stopped(self, attempt: Attempt, *, discard: bool = True) -> None:
         """End a run without a result: cancelled, given back, or no longer ours. Own objects go."""
+        match attempt.reason:
+            case "cancelled":
+                await attempt.checkpoints.drop()
+            case "released":
+                await attempt.checkpoints.settle()
+            case _:
+                await attempt.checkpoints.close()
         if discard:
             await self._discard(attempt)
         if attempt.reason == "lost" or not await self._record(attempt, lambda: self._ledger.held(attempt.claim)):
@@ -140,17 +152,11 @@ class Settlement:
         """Return local path -> stored ref; S3 being down is waited out for some seconds: a render is precious."""
         if not artifacts:
             return {}
-        outbox = attempt.workdir / "outbox"
-        for pause_s in (*STORAGE_PAUSES_S, None):
-            try:
-                stored = await asyncio.to_thread(self._store.store, artifacts, prefix=attempt.prefix, outbox=outbox)
-                return {ref.path or "": kept for ref, kept in zip(artifacts, stored, strict=True)}
-            except ObjectsFailed as error:
-                if error.failure.kind is not FailureKind.DEPENDENCY or pause_s is None or attempt.reason is not None:
-                    raise
-                log.warning("attempt.upload_retried", code=error.failure.code)
-                await asyncio.sleep(pause_s * self._scale)
-        raise AssertionError("unreachable")
+        stored = await patiently(
+            lambda: self._store.store(artifacts, prefix=attempt.prefix, outbox=attempt.workdir / "outbox"),
+            stop=attempt.stop, time_scale=self._scale,
+        )  # fmt: skip
+        return {ref.path or "": kept for ref, kept in zip(artifacts, stored, strict=True)}
 
     async def _discard(self, attempt: Attempt) -> None:
         if (attempt.workdir / "outbox").exists():

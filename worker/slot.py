@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.outcome import Cancelled, Failed, Outcome, TaskFailure
 from schemas.states import FailureKind
+from worker.affinity import Warmth, flavour
 from worker.child_process import ChildProcess
 from worker.frames import BrokenFrame
 
@@ -57,6 +58,7 @@ class Slot:
         folder: scratch of this slot; every child lives in it.
         device: `cpu` or `cuda:N`.
         on_described: called with a child's `described` message.
+        warmth: the models that its child holds.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Slot:
     policy: ChildPolicy
     device: str = "cpu"
     on_described: Callable[[Message], None] = lambda message: None
+    warmth: Warmth = field(default_factory=Warmth)
     _child: ChildProcess | None = None
     _start: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -77,6 +80,7 @@ class Slot:
             if self._child is not None and self._child.alive:
                 return self._child
             began = time.monotonic()
+            self.warmth.clear()
             child = await ChildProcess.start(
                 folder=self.folder, packages=self.policy.packages, threads=self.policy.threads
             )
@@ -133,6 +137,7 @@ class Slot:
             return watch.verdict(ended)
         result = watch.result
         if result is None:
+            self.warmth.clear()
             code = await child.exit_code()
             log.warning("child.crashed", slot=self.name, pid=child.pid, exit_code=code)
             return _crash(code, child.log_tail())
@@ -141,12 +146,15 @@ class Slot:
         except (ValidationError, KeyError) as error:
             await self.drop("malformed")
             return _failed(FailureKind.BUG, "malformed_result", "the child sent a malformed result", str(error))
+        ran = flavour(order["task"], order["params"])
+        self.warmth.learn(ran, used=result.get("used", ()), resident=result.get("resident", ()))
         await self._retire(child, outcome, result.get("rss_bytes", 0))
         return outcome
 
     async def drop(self, reason: str) -> None:
         """Kill the child with all it started; the next use starts a fresh one."""
         child, self._child = self._child, None
+        self.warmth.clear()
         if child is not None:
             code = await child.kill()
             log.info("child.dropped", slot=self.name, pid=child.pid, reason=reason, exit_code=code)

@@ -17,18 +17,20 @@ import structlog
 
 from schemas.outcome import Failed, Outcome, TaskFailure
 from schemas.states import FailureKind
+from worker.affinity import Neighbours, flavour
 from worker.attempt import Attempt
+from worker.free_slots import FreeSlots
 from worker.ledger import Claim, Ledger, LedgerDown, LedgerRefused
 from worker.manifest import Advertiser
 from worker.memory import MemoryBudget
-from worker.objects import STORAGE_PAUSES_S, ObjectsFailed, ObjectStore, media_refs
+from worker.objects import ObjectsFailed, ObjectStore, media_refs
+from worker.patience import patiently
 from worker.publish import Publisher
 from worker.settings import Timing
 from worker.settle import Settlement
 from worker.slot import Limits, Slot
 
 log = structlog.get_logger()
-FENCE_RATIO = 0.8  # of the lease: without a renewal for so long, say nothing more. Source: RELIABILITY 4.4
 
 
 class Supervisor:
@@ -41,6 +43,7 @@ class Supervisor:
         store: ObjectStore,
         publisher: Publisher,
         advertiser: Advertiser,
+        neighbours: Neighbours,
         slots: Sequence[Slot],
         memory: MemoryBudget,
         queues: tuple[str, ...],
@@ -51,12 +54,13 @@ class Supervisor:
         self._store = store
         self._publisher = publisher
         self._advertiser = advertiser
+        self._neighbours = neighbours
         self._memory = memory
         self._queues = queues
         self._timing = timing
         self._folder = folder
         self._slots = list(slots)
-        self._free: asyncio.LifoQueue[Slot] = asyncio.LifoQueue()  # the warmest first
+        self._free = FreeSlots()
         self._attempts: dict[tuple[str, str], Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._settlement = Settlement(ledger=ledger, store=store, publisher=publisher, time_scale=timing.time_scale)
@@ -67,18 +71,24 @@ class Supervisor:
     @property
     def has_room(self) -> bool:
         """Whether a slot is free now. Thread-safe."""
-        return not self.draining and not self._free.empty()
+        return not self.draining and len(self._free) > 0
 
     async def start(self) -> None:
         """Warm every slot; a slot is free once its child has described itself."""
         for slot in self._slots:
             self._spawn(self._warm(slot))
 
-    async def take(self, job_id: str, node_path: str) -> bool:
-        """Try to claim a run for a free slot; waits for a slot, not for the work. Returns whether it was claimed."""
+    async def take(self, job_id: str, node_path: str, *, first: bool = False) -> bool:
+        """Try to claim a run for a free slot; waits for a slot, not for the work. Returns whether it was claimed.
+
+        Args:
+            first: claim at once, without giving a neighbour that has the models loaded the first try.
+        """
         slot = await self._free.get()
         claim = None
         try:
+            if not first and self._neighbours.any_warm:
+                await self._offer(job_id, node_path, slot)
             if not self.draining:
                 claim = await self._ledger.claim(job_id, node_path, queues=self._queues)
         except LedgerDown as error:
@@ -89,8 +99,14 @@ class Supervisor:
         if claim is None:
             return False
         self.claimed_at = time.monotonic()
+        slot = self._free.exchange(slot, wanted=flavour(claim.task, claim.params))
         self._spawn(self._run(slot, claim))
         return True
+
+    def invite(self, job_id: str, node_path: str) -> None:
+        """Try a run that a neighbour offers, when a slot is free."""
+        if self.has_room:
+            self._spawn(self._accept(job_id, node_path))
 
     def cancel(self, job_id: str) -> None:
         """Stop the live attempts of a cancelled job."""
@@ -135,13 +151,21 @@ class Supervisor:
             await asyncio.sleep(self._timing.scaled("describe_s"))
             if not self.has_room:
                 continue
-            slot = self._free.get_nowait()
+            slot = await self._free.get()
             try:
                 await slot.describe()
             except RuntimeError as error:
                 log.error("child.did_not_start", error=str(error)[-1000:])
             finally:
                 self._release(slot)
+
+    async def exchange_forever(self) -> None:
+        """Tell and hear what is warm where."""
+        while True:
+            resident = frozenset[str]().union(*(slot.warmth.resident for slot in self._slots))
+            self._advertiser.resident = tuple(sorted(resident))
+            await self._neighbours.exchange(self._free.flavours())
+            await asyncio.sleep(self._timing.scaled("manifest_s"))
 
     def stuck(self) -> bool:
         """Say whether nothing was claimed for a minute although runs were ready and a slot free."""
@@ -178,7 +202,7 @@ class Supervisor:
     async def _pull(self, *, deaf: bool) -> None:
         stale_s = 0.0 if deaf else self._timing.scaled("stale_s")  # who hears no doorbell waits for none
         try:
-            found = await self._ledger.ready(queues=self._queues, stale_s=stale_s, count=self._free.qsize())
+            found = await self._ledger.ready(queues=self._queues, stale_s=stale_s, count=len(self._free))
         except LedgerDown:
             self.claimed_at = time.monotonic()
             return
@@ -186,7 +210,18 @@ class Supervisor:
             self.claimed_at = time.monotonic()
         for job_id, node_path in found:
             if self.has_room:
-                await self.take(job_id, node_path)
+                await self.take(job_id, node_path, first=True)
+
+    async def _accept(self, job_id: str, node_path: str) -> None:
+        await self.take(job_id, node_path, first=True)
+
+    async def _offer(self, job_id: str, node_path: str, slot: Slot) -> None:
+        """Give a neighbour the first try at a run whose models no free slot here has loaded."""
+        outlook = await self._ledger.outlook(job_id, node_path)
+        if outlook is not None:
+            wanted = flavour(*outlook)
+            if not slot.warmth.has(wanted) and wanted not in self._free.flavours():
+                await self._neighbours.offer(job_id, node_path, wanted=wanted)
 
     async def _run(self, slot: Slot, claim: Claim) -> None:
         folder = self._folder / f"{slot.name}-run"
@@ -194,8 +229,9 @@ class Supervisor:
             claim,
             folder=folder,
             ledger=self._ledger,
+            store=self._store,
             publisher=self._publisher,
-            fence_s=self._timing.scaled("lease_s") * FENCE_RATIO,
+            timing=self._timing,
         )
         self._attempts[claim.key] = attempt
         with structlog.contextvars.bound_contextvars(
@@ -227,6 +263,7 @@ class Supervisor:
         attempt.workdir.mkdir(parents=True)
         try:
             inputs = await self._inputs(attempt)
+            await attempt.recover()
         except ObjectsFailed as error:
             return Failed(failure=error.failure)
         if not self._memory.can_ever(facts.memory_gib):
@@ -248,18 +285,10 @@ class Supervisor:
         claim = attempt.claim
         if next(media_refs(claim.inputs), None) is None:
             return claim.inputs
-        for pause_s in (*STORAGE_PAUSES_S, None):
-            try:
-                return await asyncio.to_thread(
-                    self._store.fetch, claim.inputs, owner_id=claim.owner_id, folder=attempt.folder / "inputs"
-                )
-            except ObjectsFailed as error:
-                if error.failure.kind is not FailureKind.DEPENDENCY or pause_s is None or attempt.reason is not None:
-                    raise
-                log.warning("attempt.fetch_retried", code=error.failure.code)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(attempt.stop.wait(), pause_s * self._timing.time_scale)
-        raise AssertionError("unreachable")
+        return await patiently(
+            lambda: self._store.fetch(claim.inputs, owner_id=claim.owner_id, folder=attempt.folder / "inputs"),
+            stop=attempt.stop, time_scale=self._timing.time_scale,
+        )  # fmt: skip
 
     async def _warm(self, slot: Slot) -> None:
         """Make a slot free once it has a live child; a child that cannot start is tried again, ever slower."""
@@ -275,7 +304,7 @@ class Supervisor:
         self._release(slot)
 
     def _release(self, slot: Slot) -> None:
-        self._free.put_nowait(slot)
+        self._free.put(slot)
         self._freed.set()
         self.on_room()
 

@@ -17,12 +17,15 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from worker.affinity import Neighbours
 from worker.broker import Doorbells, Intake
 from worker.ledger import Ledger
 from worker.listen import Listener
 from worker.machine import measured, vram_gib
 from worker.manifest import Advertiser
 from worker.memory import MemoryBudget
+from worker.models.bucket import ModelBucket
+from worker.models.mirror import keep_mirrored
 from worker.objects import ObjectStore
 from worker.publish import Publisher
 from worker.settings import WorkerSettings
@@ -66,11 +69,13 @@ async def serve(settings: WorkerSettings) -> int:
         secret_key=settings.s3_secret_key.get_secret_value(),
         secure=settings.s3_secure,
     )
+    neighbours = Neighbours(redis, boot=boot)
     supervisor = Supervisor(
         ledger=ledger,
         store=store,
         publisher=publisher,
         advertiser=advertiser,
+        neighbours=neighbours,
         slots=_slots(settings, folder=folder, advertiser=advertiser),
         memory=MemoryBudget(settings.memory_budget_gib()),
         queues=settings.queues,
@@ -84,7 +89,10 @@ async def serve(settings: WorkerSettings) -> int:
         asyncio.run_coroutine_threadsafe(supervisor.take(job_id, node_path), loop).result(TAKE_TIMEOUT_S)
 
     intake = Intake(settings.redis_url.get_secret_value(), queues=settings.queues, bells=bells, take=take)
-    listener = Listener(hearing, queues=settings.queues, on_ring=bells.ring, on_cancel=supervisor.cancel)
+    listener = Listener(
+        hearing, queues=settings.queues, on_ring=bells.ring, on_cancel=supervisor.cancel, boot=boot,
+        on_offer=supervisor.invite,
+    )  # fmt: skip
     stopping = _stop_on_signals(supervisor)
     await supervisor.start()
     background = [
@@ -96,9 +104,11 @@ async def serve(settings: WorkerSettings) -> int:
             "leases": supervisor.renew_forever(),
             "pull": supervisor.pull_forever(redis_is_up=lambda: listener.up),
             "describe": supervisor.describe_forever(),
+            "affinity": supervisor.exchange_forever(),
         }.items()
     ]
     intake.start()
+    keep_mirrored(ModelBucket(store.client), every_s=timing.scaled("models_s"))
     log.info("worker.started", boot=boot, slots=settings.slots, queues=settings.queues)
     try:
         code = await _watch(stopping, background, supervisor)
@@ -106,6 +116,7 @@ async def serve(settings: WorkerSettings) -> int:
         supervisor.draining = True
         bells.ring()
         await advertiser.withdraw()
+        await neighbours.leave()
         await asyncio.gather(asyncio.to_thread(intake.stop), supervisor.drain())
         for task in background:
             task.cancel()

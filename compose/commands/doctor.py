@@ -62,9 +62,9 @@ def examine(data: Path) -> list[Finding]:
     """Return every finding about this machine and the data folder."""
     checks: list[Callable[[], Finding]] = [
         _python, _packages, _servers, _voice, _browser, _memory, lambda: _disk(data), _loopback,
-        _accelerator, _writer, lambda: _stack(data),
+        _accelerator, _writer, lambda: _stack(data), _models,
     ]  # fmt: skip
-    return [check() for check in checks]
+    return [*(check() for check in checks), *_backends()]
 
 
 def _python() -> Finding:
@@ -139,6 +139,29 @@ def _writer() -> Finding:
     fix = "optional: set REELGRAPH_SCRIPT_MODEL=ollama:MODEL, openai:MODEL or anthropic:MODEL"
     found = "the packaged small model" if model == "embedded" else model
     return Finding("script writer", model != "embedded", found, needed=False, fix=fix)
+
+
+def _models() -> Finding:
+    from worker.models.catalogue import Model, folders, survey
+
+    found = survey()
+    usable = [
+        f"{one.id} ({one.family}, {one.licence or 'licence not told'})" for one in found if isinstance(one, Model)
+    ]
+    refused = len(found) - len(usable)
+    told = (", ".join(usable) or f"none at {folders()[0]}") + (f"; {refused} refused" if refused else "")
+    fix = "optional: docs/settings.md says where models go, `reelgraph models` what is refused"
+    return Finding("models", bool(usable) and not refused, told, needed=False, fix=fix)
+
+
+def _backends() -> list[Finding]:
+    """Return a finding for each backend that needs something of the user's; the embedded ones need nothing."""
+    from compose.backends import lacking_backends
+
+    return [
+        Finding(name, reason is None, "can run" if reason is None else "cannot run", needed=False, fix=reason or "")
+        for name, reason in lacking_backends().items()
+    ]
 
 
 def _stack(data: Path) -> Finding:

@@ -1,4 +1,4 @@
-"""`submit`, `plan`: from a goal, a plan or a template to a job."""
+"""`submit`, `plan`: from a goal, a plan, a template or a file to a job."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from compose.client import ApiClient
+from compose.commands.inspect import record_in
 from compose.commands.jobs import read_json, read_object, require_success
 from compose.options import DEFAULT_DATA, Api, AsJson, Data, connect
 from compose.problems import problem
 from compose.terminal import follow, say, say_json, table
+from schemas.provenance.files import sha256_of_file
 
 Goal = Annotated[str | None, typer.Argument(help="What you want, in a sentence.")]
 Variant = Annotated[str | None, typer.Option(help="Variant of the renderer: svd, sadtalker.")]
@@ -28,6 +30,9 @@ def submit(
     template: Annotated[str | None, typer.Option(help="Use this template instead of a goal.")] = None,
     params: Annotated[str, typer.Option(help="Params of the template, as JSON.")] = "{}",
     plan_file: Annotated[Path | None, typer.Option("--plan", help="Run the plan in this JSON file.")] = None,
+    from_file: Annotated[
+        str | None, typer.Option(help="Make a file again: run its plan. A path, an artifact id, or an s3:// uri.")
+    ] = None,
     variant: Variant = None,
     profile: Profile = None,
     image: Images = None,
@@ -36,11 +41,13 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Submit a job."""
-    if sum(given is not None for given in (goal, template, plan_file)) != 1:
-        raise problem("validation_error", "give one of a goal, --template and --plan", exit_code=2)
+    if sum(given is not None for given in (goal, template, plan_file, from_file)) != 1:
+        raise problem("validation_error", "give one of a goal, --template, --plan and --from-file", exit_code=2)
     client = connect(data, api)
     if plan_file is not None:
         body: dict[str, Any] = {"plan": _plan_in(plan_file)}
+    elif from_file is not None:
+        body = {"from_file": _origin(from_file)}
     elif template is not None:
         body = {"template": template, "params": _template_params(client, params, variant, profile, image, audio)}
     else:
@@ -133,6 +140,15 @@ def _template_params(
         if files:
             params[key] = [client.upload(file) for file in files]
     return params
+
+
+def _origin(reference: str) -> str:
+    """Return what the API finds a plan by: for a local file the digest of its plan, else that of the file itself."""
+    file = Path(reference)
+    if not file.is_file():
+        return reference
+    record = record_in(file)
+    return record.plan_digest if record is not None and record.names_plan else f"sha256:{sha256_of_file(file)}"
 
 
 def _plan_in(file: Path) -> Any:

@@ -25,6 +25,30 @@ RENDER_PARAMS: dict[str, Any] = {
     },
     "additionalProperties": True,
 }
+SIDE: dict[str, Any] = {"type": ["integer", "null"], "minimum": 64, "maximum": 2048, "multipleOf": 8}
+IMAGE_PARAMS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "negative_prompt": {"type": "string", "maxLength": 4000},
+        "width": SIDE,
+        "height": SIDE,
+        "resolution": {**RESOLUTION, "type": ["string", "null"], "default": None},
+        "steps": {"type": "integer", "minimum": 1, "maximum": 150, "default": 30},
+        "guidance_scale": {"type": "number", "minimum": 0, "maximum": 30, "default": 7},
+        "scheduler": {
+            "enum": [
+                "default", "ddim", "euler", "euler_a", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_2m_sde", "heun", "unipc",
+            ],
+            "default": "default",
+        },
+        "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0},
+        "count": {"type": "integer", "minimum": 1, "maximum": 16, "default": 1},
+        "style": {"type": "string", "maxLength": 1000},
+        "lora_scale": {"type": "number", "minimum": 0, "maximum": 2, "default": 1},
+        "reference_strength": {"type": "number", "minimum": 0.05, "maximum": 1, "default": 0.6},
+        "model": {"type": ["string", "null"], "maxLength": 200},
+    },
+}  # fmt: skip
 
 CONTRACTS = {
     "render_video": Contract(
@@ -94,6 +118,7 @@ CONTRACTS = {
             "lora": port("object", "lora", optional=True),
         },
         outputs={"image": port("object", "image")},
+        params=IMAGE_PARAMS,
     ),
     "image_to_3d": Contract(
         plane="python",

@@ -57,7 +57,11 @@ def test_a_second_job_takes_over_the_files_of_the_first_and_owns_them(stack: Liv
     assert (first["cached"], second["cached"]) == ([], ["one", "two"])
     assert texts(stack, first) == texts(stack, second), "a run would have written something new"
     assert {each["id"] for each in first["artifacts"]}.isdisjoint(each["id"] for each in second["artifacts"])
-    taken = [event for event in stack.get(f"/api/jobs/{second['jobId']}/events")["items"] if (event.get("data") or {}).get("cached")]
+    taken = [
+        event
+        for event in stack.get(f"/api/jobs/{second['jobId']}/events")["items"]
+        if (event.get("data") or {}).get("cached")
+    ]
     assert [event["data"]["cached"] for event in taken] == [
         {"jobId": first["jobId"], "node": "one"},
         {"jobId": first["jobId"], "node": "two"},

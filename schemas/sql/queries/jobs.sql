@@ -422,6 +422,16 @@ from artifact where job_id = :job_id order by created_at, name;
 select id, job_id, node_path, kind, role, name, media, size_bytes, sha256, object_key, registered, created_at
 from artifact where id = :id and owner_id = :owner_id;
 
+-- name: job_of_plan^
+-- The newest job of a plan.
+select id, plan, title from job where owner_id = :owner_id and plan_digest = :digest order by created_at desc limit 1;
+
+-- name: job_of_file^
+-- The job that made a file, known by one of three ways; the first one, where the node cache gave it to later ones.
+select job.id, job.plan, job.title from artifact a join job on job.id = a.job_id
+where a.owner_id = :owner_id and (a.id = :id or a.sha256 = :sha256 or a.object_key = :object_key)
+order by a.created_at limit 1;
+
 -- name: known_keys
 -- Those of the keys that may still be wanted: of artifacts, and of checkpoints of runs that may still go on.
 select object_key from artifact where object_key = any(:keys::text[])
