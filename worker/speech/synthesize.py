@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from worker.speech.fitting import length_scale
 from worker.speech.normalise import Sentence, sentences
 from worker.speech.timing import Phoneme, Speech, Word
 from worker.speech.voice import Check, Utterance, Voice
+
+if TYPE_CHECKING:
+    from worker.voice.profile import VoiceProfile
 
 DEFAULT_VOICE = "piper:joe"
 VOICE_VARIABLE = "REELGRAPH_VOICE"
@@ -53,6 +57,7 @@ def synthesize(
     text: str,
     *,
     voice: str | None = None,
+    profile: Path | VoiceProfile | None = None,
     duration_s: float | None = None,
     workdir: Path,
     check: Check,
@@ -62,6 +67,8 @@ def synthesize(
 
     Args:
         voice: `piper:joe` or `kokoro:NAME`; by default `default_voice()`.
+        profile: a speaker to sound like, or their `voice.json`; its base voice speaks, whatever `voice` says, at the
+            speaker's tempo.
         duration_s: fit the speech into this many seconds by a tempo of 0.8 to 1.25; a text that is too long for
             that stays longer, and one that is too short stays shorter.
         workdir: folder of the attempt; unused by voices that need no files.
@@ -70,7 +77,7 @@ def synthesize(
 
     Raises:
         TaskError: `nothing_to_say`, `text_too_long`, `voice_unavailable`, `voice_failed`, `voice_timeout`,
-            or `silent_speech`.
+            `silent_speech`, `voice_profile_unreadable` or `voice_profile_invalid`.
     """
     if len(text) > MAX_TEXT_CHARS:
         raise TaskError(
@@ -85,7 +92,7 @@ def synthesize(
             "nothing_to_say", "the narration has no word that can be spoken", path="narrative", got=text[:80],
             allowed="text in Latin letters or numbers",
         )  # fmt: skip
-    speaker = _voice(voice or default_voice())
+    speaker = _matched(profile) if profile else _voice(voice or default_voice())
     spoken = _speak(parts, speaker, 1.0, seed=seed, check=check)
     scale = length_scale(lambda scale: _end_s(parts, spoken, scale), duration_s=duration_s) if duration_s else 1.0
     if abs(scale - 1.0) > _SAME_TEMPO:
@@ -113,6 +120,15 @@ def _voice(name: str) -> Voice:
             got=name,
         )
     return kokoro.voice(name) if name.startswith(kokoro.PREFIX) else piper.joe()
+
+
+def _matched(profile: Path | VoiceProfile) -> Voice:
+    from worker.voice.matched import MatchedVoice
+    from worker.voice.profile import read_profile
+
+    if isinstance(profile, Path):
+        profile = read_profile(profile)
+    return MatchedVoice(_voice(profile.base), profile)
 
 
 def _speak(parts: Sequence[Sentence], voice: Voice, scale: float, *, seed: int, check: Check) -> list[Utterance]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
@@ -12,6 +13,9 @@ from worker.context import TaskContext
 from worker.registry import Inputs, Outputs, Params, task
 from worker.speech.synthesize import available, synthesize
 from worker.speech.timing import Speech
+
+if TYPE_CHECKING:
+    from worker.voice.profile import VoiceProfile
 
 
 class SpeechParams(Params):
@@ -37,10 +41,14 @@ def synthesize_speech(ctx: TaskContext, params: SpeechParams, inputs: Inputs) ->
             "unsupported_language", "the installed voices speak English only", path="inputs.script.language",
             got=script.language, allowed="en",
         )  # fmt: skip
+    profile = voice_profile(inputs.get("voice"))
+    if profile is not None and params.voice not in (None, profile.base):
+        ctx.log("the trained voice speaks, not the named one", trained=profile.base, named=params.voice)
     ctx.progress(0.0, stage="speaking")
     speech = synthesize(
         script.narrative,
         voice=params.voice,
+        profile=profile,
         duration_s=params.duration_seconds,
         workdir=ctx.workdir,
         check=ctx.check_cancelled,
@@ -52,9 +60,22 @@ def synthesize_speech(ctx: TaskContext, params: SpeechParams, inputs: Inputs) ->
     ctx.progress(0.9, stage="saving")
     path = ctx.workdir / "narration.wav"
     write_wav(path, speech.samples, speech.rate_hz)
-    audio = ctx.save(path, kind="audio", media=media_facts(speech))
+    audio = ctx.save(
+        path, kind="audio", media=media_facts(speech) | ({"voice_label": profile.label} if profile else {})
+    )
     ctx.progress(1.0)
     return {"audio": audio}
+
+
+def voice_profile(voice: dict[str, Any] | None) -> VoiceProfile | None:
+    """Return the profile of a `voice` port value, None where there is none.
+
+    Raises:
+        TaskError: `voice_profile_unreadable` or `voice_profile_invalid`.
+    """
+    from worker.voice.profile import read_profile
+
+    return read_profile(Path(voice["path"])) if voice and voice.get("path") else None
 
 
 def media_facts(speech: Speech) -> dict[str, Any]:
