@@ -1,15 +1,13 @@
-"""The task `render_video`: a script becomes a narrated, captioned video. Each variant only draws the pictures."""
+"""The task `render_video`: a script becomes a narrated, captioned video. A backend only draws the pictures."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from schemas.resolution import ALLOWED, Resolution, parse_resolution
@@ -17,10 +15,17 @@ from schemas.script import Script
 from schemas.states import FailureKind
 from worker.context import TaskContext
 from worker.registry import Backend, Inputs, Outputs, Params, task
+from worker.video.backends import BACKENDS, available, chosen, models, name_of
 
-Frames = Callable[..., Iterator[NDArray[np.uint8]]]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from worker.speech.timing import Speech
+
 PREVIEW_EVERY_S = 1.0
-SPEECH_SHARE, PICTURE_SHARE = 0.12, 0.97  # of the progress bar: where speech ends and where pictures end
+# Of the progress bar: where speech, the work before the first frame (if a backend has such work) and pictures end.
+SPEECH_SHARE, PREPARED_SHARE, PICTURE_SHARE = 0.12, 0.85, 0.97
 
 
 class RenderVideoParams(Params):
@@ -36,64 +41,55 @@ class RenderVideoParams(Params):
     seed: int = Field(default=0, ge=0)
     subtitles: Literal["burned", "sidecar", "both", "none"] = "both"
     title: str = Field(default="", max_length=200)
+    motion: int = Field(default=127, ge=1, le=255, description="Backend `svd`: how much the pictures move.")
+    steps: int = Field(default=25, ge=1, le=100, description="Backend `svd`: denoising steps of a clip.")
 
 
-BACKENDS = {"svd": "storyboard", "sadtalker": "viseme_warp"}
-
-
-def _storyboard_available() -> str | None:
-    from worker.speech.synthesize import available as speech_available
-    from worker.storyboard.render import available
-
-    return available() or speech_available()
-
-
-def _talking_head_available() -> str | None:
+def _speech_and(variant: str) -> str | None:
     from worker.speech.synthesize import available as speech_available
 
-    try:
-        from worker.talking_head.render import available
-    except ImportError as error:
-        return f"the talking-head backend cannot be loaded: {error}"
-    return available() or speech_available()
+    return available(variant) or speech_available()
 
 
-@task(
-    "render_video",
-    variants={
-        "svd": Backend(BACKENDS["svd"], _storyboard_available),
-        "sadtalker": Backend(BACKENDS["sadtalker"], _talking_head_available),
-    },
-    idle_timeout_s=120,
-)
+def _backend(variant: str) -> Backend:
+    return Backend(lambda: name_of(variant), lambda: _speech_and(variant))
+
+
+@task("render_video", variants={variant: _backend(variant) for variant in BACKENDS}, idle_timeout_s=120, models=models)
 def render_video(ctx: TaskContext, params: RenderVideoParams, inputs: Inputs) -> Outputs:
     """Render a narrated video from a script: animated scenes (svd) or a talking portrait (sadtalker)."""
     from worker.av.captions import cues, srt, vtt
     from worker.av.check import check_video
     from worker.av.mux import mux
     from worker.av.thumbnail import thumbnail
-    from worker.speech.synthesize import synthesize
+    from worker.video.shot import Shot
 
     script = Script.model_validate(inputs["script"])
     size = parse_resolution(params.resolution)
     if size is None:
         ctx.fail("bad_resolution", f"cannot render {params.resolution!r}", path="params.resolution", allowed=ALLOWED)
+    backend = chosen(params.variant, device=ctx.device)
     duration_s, title = params.duration_seconds, params.title or script.title
-    images = [Path(image["path"]) for image in inputs.get("images") or [] if image.get("path")]
     began = time.monotonic()
 
     ctx.progress(0.01, stage="speech")
-    speech = synthesize(script.narrative, duration_s=duration_s, workdir=ctx.workdir, check=ctx.check_cancelled)
-    ctx.log("speech.synthesized", voice=speech.voice, duration_s=round(speech.duration_s, 2))
+    speech = _spoken(ctx, script, duration_s=duration_s, voice=trained(inputs, "voice"))
     spoken_s = time.monotonic() - began
     shown = cues(speech.words)
 
-    pictures = ctx.workdir / "pictures.mp4"
-    drawn = _backend(params.variant)(
-        ctx, script=script, speech=speech, images=images, width=size.width, height=size.height, fps=params.fps,
-        duration_s=duration_s, seed=params.seed or ctx.seed, style=params.style, title=title,
+    bar = _Bar(ctx)
+    drawing = backend.draw(
+        ctx,
+        Shot(
+            script=script, speech=speech, lora=trained(inputs, "lora"), width=size.width, height=size.height,
+            images=[Path(image["path"]) for image in inputs.get("images") or [] if image.get("path")],
+            fps=params.fps, duration_s=duration_s, seed=params.seed or ctx.seed, style=params.style, title=title,
+            motion=params.motion, steps=params.steps,
+        ),
+        bar.tell,
     )  # fmt: skip
-    _write_pictures(ctx, drawn, pictures, size, params, shown)
+    pictures = ctx.workdir / "pictures.mp4"
+    _write_pictures(bar, drawing.frames, pictures, size, params, shown)
 
     ctx.progress(PICTURE_SHARE, stage="mux")
     video = ctx.workdir / "video.mp4"
@@ -104,39 +100,66 @@ def render_video(ctx: TaskContext, params: RenderVideoParams, inputs: Inputs) ->
     cover = ctx.workdir / "thumbnail.jpg"
     thumbnail(video, cover)
 
-    media = dataclasses.asdict(facts) | {
-        "variant": params.variant,
-        "backend": BACKENDS[params.variant],
-        "voice": speech.voice,
-    }
+    made_by = {"variant": params.variant, "backend": backend.name}
+    media = dataclasses.asdict(facts) | made_by | {"voice": speech.voice} | dict(drawing.facts)
     saved = ctx.save(video, kind="video", name="video.mp4", media=media)
     result: dict[str, Any] = {
         **saved,
+        **made_by,
         "thumbnail": ctx.save(cover, kind="image", name="thumbnail.jpg", role="thumbnail"),
         "duration_s": facts.duration_s,
-        "variant": params.variant,
-        "backend": BACKENDS[params.variant],
     }
     for name, text in (("captions.srt", srt(shown)), ("captions.vtt", vtt(shown))):
         if params.subtitles != "none" and shown:
             (ctx.workdir / name).write_text(text, encoding="utf-8")
             ctx.save(ctx.workdir / name, kind="text", name=name, role="subtitles")
-    _save_narration(ctx, speech.samples, speech.rate_hz)
+    _save_narration(ctx, speech)
     ctx.log("video.rendered", speech_s=round(spoken_s, 1), total_s=round(time.monotonic() - began, 1))
     ctx.progress(1.0, stage="done")
     return {"video": result}
 
 
-def _backend(variant: str) -> Frames:
-    if variant == "sadtalker":
-        from worker.talking_head.render import frames
-    else:
-        from worker.storyboard.render import frames
-    return frames
+def trained(inputs: Inputs, port: Literal["lora", "voice"]) -> Mapping[str, Any] | None:
+    """Return what the port was given, else what the profile holds for it, else None."""
+    return inputs.get(port) or (inputs.get("profile") or {}).get(port)
+
+
+@dataclasses.dataclass
+class _Bar:
+    """The progress bar between speech and mux; `at` is where it stands."""
+
+    ctx: TaskContext
+    at: float = SPEECH_SHARE
+
+    def tell(
+        self,
+        done: float,
+        *,
+        stage: str,
+        step: int | None = None,
+        steps: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Report how much of the work before the first frame is done, 0.0 to 1.0."""
+        self.at = max(self.at, SPEECH_SHARE + (PREPARED_SHARE - SPEECH_SHARE) * min(1.0, done))
+        self.ctx.progress(self.at, stage=stage, step=step, steps=steps, metrics=metrics)
+
+
+def _spoken(ctx: TaskContext, script: Script, *, duration_s: float, voice: Mapping[str, Any] | None) -> Speech:
+    from worker.speech.synthesize import synthesize
+    from worker.voice.profile import read_profile
+
+    profile = read_profile(Path(voice["path"])) if voice and voice.get("path") else None
+    speech = synthesize(
+        script.narrative, duration_s=duration_s, workdir=ctx.workdir, check=ctx.check_cancelled, profile=profile
+    )
+    matched = {"matched": profile.label} if profile else {}
+    ctx.log("speech.synthesized", voice=speech.voice, duration_s=round(speech.duration_s, 2), **matched)
+    return speech
 
 
 def _write_pictures(
-    ctx: TaskContext,
+    bar: _Bar,
     drawn: Iterator[NDArray[np.uint8]],
     path: Path,
     size: Resolution,
@@ -147,6 +170,7 @@ def _write_pictures(
     from worker.av.captions import CaptionPainter
     from worker.av.video import VideoWriter, jpeg
 
+    ctx, start = bar.ctx, bar.at
     count = round(params.duration_seconds * params.fps)
     burned = params.subtitles in {"burned", "both"}
     painter = CaptionPainter(size.width, size.height, shown) if burned else None
@@ -160,7 +184,7 @@ def _write_pictures(
             now = time.monotonic()
             if now >= tick_at:
                 tick_at = now + 0.2
-                done = SPEECH_SHARE + (PICTURE_SHARE - SPEECH_SHARE) * (number + 1) / count
+                done = start + (PICTURE_SHARE - start) * (number + 1) / count
                 ctx.progress(done, stage="pictures", step=number + 1, steps=count)
             if now >= preview_at:
                 preview_at = now + PREVIEW_EVERY_S
@@ -169,10 +193,10 @@ def _write_pictures(
             ctx.fail("wrong_frame_count", f"the backend drew {writer.frames} of {count} frames", kind=FailureKind.BUG)
 
 
-def _save_narration(ctx: TaskContext, samples: NDArray[np.float32], rate_hz: int) -> None:
+def _save_narration(ctx: TaskContext, speech: Speech) -> None:
     from worker.av.audio import write_wav
 
     path = ctx.workdir / "narration.wav"
-    write_wav(path, samples, rate_hz)
-    media = {"sample_rate_hz": rate_hz, "duration_s": len(samples) / rate_hz}
+    write_wav(path, speech.samples, speech.rate_hz)
+    media = {"sample_rate_hz": speech.rate_hz, "duration_s": len(speech.samples) / speech.rate_hz}
     ctx.save(path, kind="audio", name="narration.wav", media=media, role="part")
