@@ -1,0 +1,1 @@
+"""Larger pictures by Real-ESRGAN: packaged networks on the CPU, or the user's weights."""
