@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from planner import deed_words, lexicon, wish_words
 from planner.clauses import judge
 from planner.durations import Reading, read_duration, read_resolution
+from planner.learned import weigh
 from planner.topic import read_topic
 from schemas.brief import TRAINED, Brief, Deliverable
 from schemas.diagnostics import Code, Diagnostic, Severity
 from schemas.planning import PlanRequest
 
+SURE, DOUBTFUL, VAGUE = 0.8, 0.05, 0.4
+"""From which chance on a deliverable is added to, or kept among, those that are named; and where none is named."""
+ACTS = frozenset({Deliverable.MEMORY, Deliverable.PUBLICATION})
+"""What happens with a result is never guessed: only words for it count."""
 _VOWELS = "aeiouyäöüáéíóúàèìòùâêîôûœæ"
 
 
@@ -49,6 +54,7 @@ def read_brief(request: PlanRequest) -> Understood:
     wishes = _wishes(
         goal, images=bool(images), audio=bool(audio), svg=bool(svg), others=others, timed=duration is not None
     )
+    wishes = _weighed(goal, wishes, images=bool(images), audio=bool(audio))
     spans = [(item.start, item.end) for item in (duration, resolution) if item is not None]
     is_text = _means_something(goal)
     topic = read_topic(goal, spans=[*spans, *style_spans, *language_spans]) if is_text else ""
@@ -78,6 +84,44 @@ def read_brief(request: PlanRequest) -> Understood:
     return Understood(brief, diagnostics)
 
 
+def _weighed(goal: str, read: Wishes, *, images: bool, audio: bool) -> Wishes:
+    """Return the wishes after the learned reader's word: it adds what it is sure of and drops what it doubts.
+
+    It sees no files: a training that the caller's files call for stays, and beside what is named none is added
+    without them.
+    """
+    chances = weigh(goal, read.wanted, is_guess=read.is_guess)
+    vague = read.is_guess or not read.wanted
+    trainable = ({Deliverable.LORA} if images else set()) | ({Deliverable.VOICE} if audio else set())
+    fixed = ACTS | trainable
+    kept = [item for item in read.wanted if item in fixed or chances[item] >= (VAGUE if vague else DOUBTFUL)]
+    barred = ACTS | (TRAINED - trainable if kept else frozenset())
+    least = VAGUE if vague and not kept else SURE
+    fresh = [
+        item
+        for item in sorted(chances, key=lambda item: -chances[item])
+        if chances[item] >= least
+        and item not in {*kept, *read.excluded, *barred}
+        and not _is_said(item, kept, read.excluded)
+    ]
+    wanted = (*kept, *fresh)
+    return read if wanted == read.wanted else replace(read, wanted=wanted, is_guess=vague)
+
+
+def _is_said(item: Deliverable, kept: Collection[Deliverable], excluded: tuple[Deliverable, ...]) -> bool:
+    """Say whether a video is no wish of its own: another kind of it is named, or none is wanted."""
+    shown = any(each.kind == "video" for each in kept)
+    return item.kind == "video" and (_no_video(excluded) or (shown and item is Deliverable.VIDEO))
+
+
+def patterns(request: PlanRequest) -> Wishes:
+    """Return what the patterns alone read of the goal: what the learned reader weighs."""
+    goal = judge(request.goal).legitimate
+    images, audio, svg, others = _at_hand(request.inputs)
+    timed = read_duration(goal) is not None
+    return _wishes(goal, images=bool(images), audio=bool(audio), svg=bool(svg), others=others, timed=timed)
+
+
 def _value(reading: Reading | None) -> float | None:
     return float(reading.value) if reading is not None else None
 
@@ -93,19 +137,22 @@ def _at_hand(inputs: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...
 
 
 @dataclass(frozen=True)
-class _Wishes:
+class Wishes:
+    """What a goal wants and excludes."""
+
     wanted: tuple[Deliverable, ...]
     excluded: tuple[Deliverable, ...]
     is_guess: bool = False
     is_wild: bool = False  # a guess without any word for telling, drawing or making
 
 
-def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collection[str], timed: bool) -> _Wishes:
+def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collection[str], timed: bool) -> Wishes:
     """Return what the goal wants and excludes; what names nothing is told as a video, drawn, or nothing to make."""
     goal = goal.replace("_", " ")
     words = {match["what"] or match["what2"] for match in _all(wish_words.EXCLUDED, goal)}
-    excluded = tuple(dict.fromkeys(item for each in sorted(words) for item in _named(each)))
-    text = _blank(rf"(?:{wish_words.APPROVAL})" + r"(?:\s+(?:the|this|its)?\s*\w+)?", goal)
+    excluded = tuple(dict.fromkeys([*(item for each in sorted(words) for item in _named(each)), *_untrained(goal)]))
+    goal_only = _blank(wish_words.UNTRAINED, goal)
+    text = _blank(rf"(?:{wish_words.APPROVAL})" + r"(?:\s+(?:the|this|its)?\s*\w+)?", goal_only)
     text = _blank(wish_words.TRAIN_IDIOMS, _blank(wish_words.EXCLUDED, text))
     # The wish stands before its subject: in "a video about photos", photos are no deliverable.
     wish = _before_subject(text)
@@ -126,11 +173,16 @@ def _wishes(goal: str, *, images: bool, audio: bool, svg: bool, others: Collecti
         wanted.append(Deliverable.VIDEO)  # what has a length is no training
     wanted = _without_material(wanted, images=images, svg=svg, others=others)
     if wanted or excluded or not _means_something(goal):
-        return _Wishes(tuple(wanted), excluded)
+        return Wishes(tuple(wanted), excluded)
     guess = _unnamed(goal)
     spoken = (wish_words.TOLD, wish_words.DRAWN, wish_words.MADE)
     is_wild = not any(_found(pattern, goal) for pattern in spoken)
-    return _Wishes((guess,) if guess else (), excluded, is_guess=True, is_wild=is_wild)
+    return Wishes((guess,) if guess else (), excluded, is_guess=True, is_wild=is_wild)
+
+
+def _untrained(goal: str) -> Iterator[Deliverable]:
+    for match in _all(wish_words.UNTRAINED, goal):
+        yield Deliverable.LORA if match["lora"] else Deliverable.VOICE
 
 
 def _without_statements(text: str) -> str:

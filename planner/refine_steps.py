@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from planner import lexicon
 from planner import refine_words as words
-from planner.brief import read_brief
+from planner.brief import patterns
 from planner.durations import read_duration, read_resolution
 from planner.refine_draft import GAP, Draft, find
 from schemas.brief import Deliverable
 from schemas.planning import PlanRequest
 from schemas.resolution import parse_resolution
 
+_LASTING = frozenset({"video", "audio"})
 _SECONDS = {"de": "Sekunden", "es": "segundos", "fr": "secondes"}
 _COUNT_OF_SECONDS = r"\d+(?:[.,]\d+)?(?=[\s-]*s(?:ec|ek|ék|eg|\b))"
 _MANNER = r"\b(?:{})\b(?:\s+(?:style|tone|way|manner)\b)?"
@@ -22,13 +23,13 @@ _MANNER = r"\b(?:{})\b(?:\s+(?:style|tone|way|manner)\b)?"
 def something_else(draft: Draft) -> None:
     """`as an SVG instead`: another thing about the same topic."""
     match = find(words.AS_SOMETHING, draft.wish)
-    if match is None or find(words.AS_PORTRAIT, match[0]) or not _names_a_thing(match["what"]):
+    if match is None or find(words.AS_PORTRAIT, match[0]) or not _named(match["what"]):
         return
     draft.take(words.AS_SOMETHING)
     draft.take(words.INSTEAD)
     brief = draft.brief
     draft.goal = f"Make {match['what']}" + (f" about {brief.topic}." if brief.topic else ".")
-    if brief.duration_seconds is not None:
+    if brief.duration_seconds is not None and any(item.kind in _LASTING for item in _named(match["what"])):
         draft.append(f"{brief.duration_seconds:g} seconds")
     if brief.resolution is not None:
         draft.append(brief.resolution)
@@ -36,9 +37,9 @@ def something_else(draft: Draft) -> None:
     draft.changes.append(f"{match['what']} instead")
 
 
-def _names_a_thing(text: str) -> bool:
-    understood = read_brief(PlanRequest(goal=f"Make {text}")).brief
-    return bool(understood.deliverables) and not understood.is_guess
+def _named(text: str) -> tuple[Deliverable, ...]:
+    read = patterns(PlanRequest(goal=f"Make {text}"))
+    return () if read.is_guess else read.wanted
 
 
 def length(draft: Draft) -> None:

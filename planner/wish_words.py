@@ -258,6 +258,13 @@ EXCLUDED = (
     r"(?:(?:any|an?|the|ein(?:e|en)?|un[ae]?)\s+)?(?P<what>[\w-]+(?:[ -](?:video|model|portrait))?)"
     r"|\b(?P<what2>[\w-]+) (?:is|are) (?:no use|useless|not (?:needed|wanted|necessary)|unnecessary)\b"
 )
+UNTRAINED = (
+    r"\b(?:don'?t|do not|without|not to|sin|ohne|sans|non)\s+(?:train|training|cloning|clone|entrenar|clonar|"
+    r"entra[îi]ner|cloner)\s+(?:(?:my|the|our|mi|la|ma|meine|die)\s+)?(?:(?P<voice>voice|voz|voix|stimme)|"
+    r"(?P<lora>lora|face|looks|cara|visage|gesicht))\b"
+    r"|\b(?:meine |die )?(?P<voice2>stimme) (?:bitte )?nicht trainieren"
+)
+"""A training that is not wanted."""
 VIDEO_WORD = r"[\w-]*(?:vid(?:eo)?|clip|film|movie|animation|explainer|v[ií]deo|vid[ée]o)s?\b"
 RESULT_VIDEO = (
     r"\b(?:the|a|into a|as an?) (?:rendered|finished|final|resulting) (?:clips?|videos?|films?|mp4)\b|"
