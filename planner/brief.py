@@ -17,7 +17,7 @@ from schemas.brief import TRAINED, Brief, Deliverable
 from schemas.diagnostics import Code, Diagnostic, Severity
 from schemas.planning import PlanRequest
 
-SURE, DOUBTFUL, VAGUE = 0.8, 0.05, 0.4
+SURE, DOUBTFUL, VAGUE = 0.8, 0.05, 0.3
 """From which chance on a deliverable is added to, or kept among, those that are named; and where none is named."""
 ACTS = frozenset({Deliverable.MEMORY, Deliverable.PUBLICATION})
 """What happens with a result is never guessed: only words for it count."""
@@ -91,6 +91,9 @@ def _weighed(goal: str, read: Wishes, *, images: bool, audio: bool) -> Wishes:
     without them.
     """
     chances = weigh(goal, read.wanted, is_guess=read.is_guess)
+    for item in read.wanted:
+        if item.kind == "video":  # a word for the method says more than the rest of the sentence
+            chances[item] = max(chances[item], chances[Deliverable.VIDEO])
     vague = read.is_guess or not read.wanted
     trainable = ({Deliverable.LORA} if images else set()) | ({Deliverable.VOICE} if audio else set())
     fixed = ACTS | trainable

@@ -16,6 +16,14 @@ _ONES = {
     "treinta": 30, "cuarenta": 40, "cincuenta": 50, "sesenta": 60, "noventa": 90,
     "une": 1, "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "dix": 10, "quinze": 15, "vingt": 20, "trente": 30,
     "quarante": 40, "cinquante": 50, "soixante": 60,
+    "elf": 11, "dreizehn": 13, "vierzehn": 14, "sechzehn": 16, "siebzehn": 17, "achtzehn": 18, "neunzehn": 19,
+    "fünfundzwanzig": 25, "fünfunddreißig": 35, "siebzig": 70, "achtzig": 80, "hundert": 100,
+    "once": 11, "doce": 12, "trece": 13, "catorce": 14, "seis": 6, "siete": 7, "ocho": 8, "nueve": 9, "dieciséis": 16,
+    "diecisiete": 17, "dieciocho": 18, "diecinueve": 19, "veinticinco": 25, "treinta y cinco": 35,
+    "cuarenta y cinco": 45, "setenta": 70, "ochenta": 80, "cien": 100,
+    "six": 6, "sept": 7, "huit": 8, "neuf": 9, "onze": 11, "douze": 12, "treize": 13, "quatorze": 14, "seize": 16,
+    "dix-sept": 17, "dix-huit": 18, "dix-neuf": 19, "vingt-cinq": 25, "trente-cinq": 35, "quarante-cinq": 45,
+    "soixante-dix": 70, "quatre-vingts": 80, "quatre-vingt-dix": 90,
     "dieci": 10, "venti": 20, "trenta": 30, "quaranta": 40, "cinquanta": 50, "sessanta": 60, "novanta": 90,
     "dez": 10, "vinte": 20, "trinta": 30, "quarenta": 40, "zero": 0, "null": 0,
 }  # fmt: skip
@@ -23,7 +31,7 @@ _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "sev
 
 _HOUR = r"(?<=\d)h|(?<=\d\s)h|hrs?|hours?|stunden?|stündig\w*|horas?|heures?"
 _MINUTE = r"mins?|minutes?|minuten?|minütig\w*|minutos?|minuti|(?<=\d)m|(?<=\d\s)m"
-_SECOND = r"secs?|seconds?|sekunden?|sekündig\w*|segundos?|secondes?|secondi|(?<=\d)s|(?<=\d\s)s"
+_SECOND = r"secs?|seconds?|sekunden?|sekündig\w*|segundos?|seg\.?|secondes?|secondi|(?<=\d)s|(?<=\d\s)s"
 _LETTERS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # as in `20 s`; never behind a word: "einem" is no minute
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _TENS_WORD = "|".join(_TENS)
@@ -70,8 +78,12 @@ _NOT_A_LENGTH = re.compile(
     re.IGNORECASE,
 )
 
+_OF_THE_TOPIC = re.compile(r"[\s-]*(?:miles?|walks?|rule|run|egg|eggs|workout|war|abs)\b", re.IGNORECASE)
+"""What a length belongs to that is no video: the 4-minute mile."""
+MAX_S = 600.0  # what is longer is rather the topic's own: a day has 24 hours
+
 _SIZES = re.compile(
-    r"(?<![\w])(?:(?P<w>\d{3,5})\s*(?:x|×|by)\s*(?P<h>\d{3,5})|(?P<lines>\d{3,4})p|(?P<k>[48])\s?k(?:\s*uhd)?|"
+    r"(?<![\w])(?:(?P<w>\d{3,5})\s*(?:x|×|by)\s*(?P<h>\d{3,5})|(?P<lines>\d{3,4})(?:p|\s?(?:lines|zeilen|l[íi]neas|lignes)\b)|(?P<k>[48])\s?k(?:\s*uhd)?|"
     r"(?P<full>full[\s-]?hd|fhd)|(?P<uhd>uhd|ultra[\s-]?hd)|(?P<hd>hd|high[\s-]definition))(?![\w])",
     re.IGNORECASE,
 )
@@ -89,8 +101,12 @@ class Reading:
 def read_duration(text: str) -> Reading | None:
     """Return the length in seconds that the text asks for, or None. The first that is a length counts."""
     found = [*_clocks(text), *_phrases(text), *_spans(text)]
-    found = [item for item in found if not _NOT_A_LENGTH.search(text[: item.start])]
-    return min(found, key=lambda item: (item.start, item.start - item.end), default=None)
+    found = [
+        item
+        for item in found
+        if not _NOT_A_LENGTH.search(text[: item.start]) and not _OF_THE_TOPIC.match(text[item.end :])
+    ]
+    return min(found, key=lambda item: (item.value > MAX_S, item.start, item.start - item.end), default=None)
 
 
 def read_resolution(text: str) -> Reading | None:

@@ -75,13 +75,18 @@ def broken_invariants(dsn: str, store: Any, *, bucket: str = "artifacts") -> lis
             "select j.owner_id, r.job_id, r.node_path, r.epoch from node_run r join job j on j.id = r.job_id"
             " where j.status in ('completed', 'failed', 'cancelled')"
         ).fetchall()
+        kept = connection.execute(
+            "select r.checkpoint ->> 'key' from node_run r join job j on j.id = r.job_id where r.checkpoint is not null"
+            " and r.status not in ('succeeded', 'cancelled') and j.status not in ('completed', 'cancelled')"
+        ).fetchall()
     objects = {str(one.object_name) for one in store.list_objects(bucket_name=bucket, recursive=True)}
     for key, size_bytes, sha256 in rows:
         if key not in objects:
             found.append(f"I3 an artifact has no object: {key}")
         elif (digest := _digest(store, bucket, key)) != (sha256.removeprefix("sha256:"), size_bytes):
             found.append(f"I3 an object is not what its row says: {key} {digest} {sha256} {size_bytes}")
-    known = {key for key, _, _ in rows}
+    found += [f"I3 a kept checkpoint has no object: {key}" for (key,) in kept if key not in objects]
+    known = {key for key, _, _ in rows} | {key for (key,) in kept}
     claims = {f"{owner}/{job}/{path}/": epoch for owner, job, path, epoch in runs}
     found += [f"I9 an object has no row: {key}" for key in sorted(objects - known) if _must_be_gone(key, claims)]
     return found

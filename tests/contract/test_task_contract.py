@@ -56,7 +56,7 @@ def test_every_param_has_a_default_or_is_in_the_contract(task: Task) -> None:
 
 def test_its_media_ports_have_known_kinds(task: Task) -> None:
     kinds = {port.kind_of(name) for name, port in {**task.inputs, **task.outputs}.items() if port.type == "object"}
-    assert kinds <= MEDIA_KINDS | {"profile", "pipeline", "explanation", "refined_explanation"}
+    assert kinds <= MEDIA_KINDS | {"profile", "pipeline", "explanation", "refined_explanation", "reference"}
 
 
 def test_its_time_out_and_memory_are_sane(task: Task) -> None:

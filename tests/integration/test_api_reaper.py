@@ -13,7 +13,8 @@ from tests.services import Buckets
 
 
 async def test_only_old_objects_without_a_row_are_deleted(addresses: Addresses, buckets: Buckets) -> None:
-    for key in ("me/job/render/1/kept.mp4", "me/job/render/1/orphan.mp4"):
+    kept = ["me/job/render/1/kept.mp4", "me/job/train/checkpoints/1-0002.pt"]
+    for key in (*kept, "me/job/render/1/orphan.mp4", "me/job/train/checkpoints/1-0001.pt", "me/job/over/checkpoints/1"):
         buckets.client.put_object("artifacts", key, io.BytesIO(b"x"), 1)
     objects = Objects(
         endpoint=addresses.s3_endpoint,
@@ -25,22 +26,30 @@ async def test_only_old_objects_without_a_row_are_deleted(addresses: Addresses, 
     try:
         await pool.execute(_JOB)
         await pool.execute(_ARTIFACT)
+        await pool.execute(_RUNS)
         database = Database(pool)
         assert await reap(objects, database, older_than=timedelta(hours=24)) == 0
-        assert await reap(objects, database, older_than=timedelta(0)) == 1
+        assert await reap(objects, database, older_than=timedelta(0)) == 3
     finally:
         await pool.close()
     left = [each.object_name for each in buckets.client.list_objects("artifacts", recursive=True)]
-    assert left == ["me/job/render/1/kept.mp4"]
+    assert left == kept
 
 
 _ID = "00000000-0000-0000-0000-00000000000a"
 _JOB = f"""
 insert into job (id, tenant_id, owner_id, status, title, mode, request, request_hash, plan, plan_digest, graph_version,
     deadline_at)
-values ('{_ID}', '{_ID}', '{_ID}', 'completed', 't', 'plan', '{{}}', '', '{{}}', 'sha256:0', 1, now())
+values ('{_ID}', '{_ID}', '{_ID}', 'failed', 't', 'plan', '{{}}', '', '{{}}', 'sha256:0', 1, now())
 """
 _ARTIFACT = f"""
 insert into artifact (id, tenant_id, owner_id, job_id, node_path, epoch, name, kind, size_bytes, sha256, object_key)
 values ('{_ID}', '{_ID}', '{_ID}', '{_ID}', 'render', 1, 'kept.mp4', 'video', 1, '', 'me/job/render/1/kept.mp4')
+"""
+_RUNS = f"""
+insert into node_run (job_id, node_path, node_id, tenant_id, owner_id, queue, task, status, input, input_hash, checkpoint)
+values ('{_ID}', 'train', 'train', '{_ID}', '{_ID}', 'cpu', 't', 'failed', '{{}}', '',
+        '{{"key": "me/job/train/checkpoints/1-0002.pt"}}'),
+    ('{_ID}', 'over', 'over', '{_ID}', '{_ID}', 'cpu', 't', 'succeeded', '{{}}', '',
+        '{{"key": "me/job/over/checkpoints/1"}}')
 """
