@@ -21,7 +21,7 @@ _ONES = {
     "once": 11, "doce": 12, "trece": 13, "catorce": 14, "seis": 6, "siete": 7, "ocho": 8, "nueve": 9, "dieciséis": 16,
     "diecisiete": 17, "dieciocho": 18, "diecinueve": 19, "veinticinco": 25, "treinta y cinco": 35,
     "cuarenta y cinco": 45, "setenta": 70, "ochenta": 80, "cien": 100,
-    "six": 6, "sept": 7, "huit": 8, "neuf": 9, "onze": 11, "douze": 12, "treize": 13, "quatorze": 14, "seize": 16,
+    "sept": 7, "huit": 8, "neuf": 9, "onze": 11, "douze": 12, "treize": 13, "quatorze": 14, "seize": 16,
     "dix-sept": 17, "dix-huit": 18, "dix-neuf": 19, "vingt-cinq": 25, "trente-cinq": 35, "quarante-cinq": 45,
     "soixante-dix": 70, "quatre-vingts": 80, "quatre-vingt-dix": 90,
     "dieci": 10, "venti": 20, "trenta": 30, "quaranta": 40, "cinquanta": 50, "sessanta": 60, "novanta": 90,
