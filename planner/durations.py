@@ -106,7 +106,7 @@ def read_duration(text: str) -> Reading | None:
         for item in found
         if not _NOT_A_LENGTH.search(text[: item.start]) and not _OF_THE_TOPIC.match(text[item.end :])
     ]
-    return min(found, key=lambda item: (item.value > MAX_S, item.start, item.start - item.end), default=None)
+    return min(found, key=lambda item: (float(item.value) > MAX_S, item.start, item.start - item.end), default=None)
 
 
 def read_resolution(text: str) -> Reading | None:

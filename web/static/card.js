@@ -70,7 +70,7 @@ function bar(progress, status, label) {
 function nodes(state) {
   if (!state.nodes.length) return null;
   return el("ul", { class: "nodes" }, ...state.nodes.map((node) => {
-    const what = node.status === "running" ? [node.stage, node.steps ? `${node.step}/${node.steps}` : null, `${Math.round(100 * node.progress)} %`].filter(Boolean).join(" · ")
+    const what = node.status === "running" ? [node.stage, node.steps ? `${node.step}/${node.steps}` : null, node.metrics?.loss === undefined ? null : `loss ${node.metrics.loss.toPrecision(3)}`, `${Math.round(100 * node.progress)} %`].filter(Boolean).join(" · ")
       : node.status === "completed" && node.cached ? "from an earlier job"
       : node.status === "completed" && node.seconds !== undefined ? (node.seconds < 0.1 ? "< 0.1 s" : `${node.seconds.toFixed(1)} s`) : words(node.status);
     return el("li", { title: node.task }, el("span", { class: `mark ${node.status}`, "aria-hidden": "true" }), el("span", {}, node.id),

@@ -42,8 +42,8 @@ export function isEnded(state) {
   return ENDED.has(state.status);
 }
 
-function tickOf({ stage, step, steps, message, etaSeconds }) {
-  return Object.fromEntries(Object.entries({ stage, step, steps, message, etaSeconds }).filter(([, value]) => value !== undefined));
+function tickOf({ stage, step, steps, message, etaSeconds, data }) {
+  return Object.fromEntries(Object.entries({ stage, step, steps, message, etaSeconds, metrics: data?.metrics }).filter(([, value]) => value !== undefined));
 }
 
 function afterVerb(node, verb, event) {

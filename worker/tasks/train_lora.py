@@ -25,9 +25,8 @@ def available() -> str | None:
 
 
 def models() -> dict[str, str]:
-    """Return the digest of the base model that a run without `base` trains on."""
-    chosen = choose(*FAMILIES)
-    return {chosen.id: chosen.fingerprint}
+    """Return the digest of every base model that a run may name."""
+    return {model.id: model.fingerprint for model in catalogue() if model.family in FAMILIES}
 
 
 @task(
