@@ -144,7 +144,7 @@ def _remember_vectors(goals: list[str]) -> None:
 
 def main() -> None:
     """Train and write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="Train the planner's learned reader from labelled goals.")
     parser.add_argument("--without", default="", help="first letters of the sources to leave out")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--decay", type=float, default=0.02)

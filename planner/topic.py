@@ -55,7 +55,8 @@ _FILLER = re.compile(
 _TAIL = re.compile(
     rf"[\s,;:.!?\-–—(]*(?:\b(?:in|use|with|as|at|for|to|using|and|no|without|of|im|mit|als|en|"
     rf"con|avec|dans|a|an|the|that is|which is|it should be|"
-    rf"should be|max(?:imum)?|at most|under|within|about|around|roughly|ca\.?|up to|long|lang|"
+    rf"should be|max(?:imum)?|at most|h[öo]chstens|maximal|au plus|como m[áa]ximo|"
+    rf"under|within|about|around|roughly|ca\.?|up to|long|lang|"
     rf"lasting|please|bitte|por favor|"
     rf"quality|resolution|version|style|tone|way|manner|(?:as|in|into|for|als) (?:an? |the |"
     rf"eine? )?(?:{_MAKING}))\b[\s,;:.!?\-–—(]*)*[)\s,;:.!?\-–—]*$",
