@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float32]
 DIMENSIONS = 512
 MAX_CHARS = 1500  # a wish is said by then; the tokenizer is plain Python
+KEPT = 8192  # vectors, 16 MB
+_known: dict[str, Vector] = {}
+_NOTHING = np.zeros(DIMENSIONS, np.float32)
 _FILLER = re.compile(
     r"\b(?:please|pls|thanks?(?: you)?|i(?:'d| would) like|i want|i need|can you|could you|would you|give me|make me|"
     r"bitte|por favor|s'il (?:te|vous) pla[îi]t)\b",
@@ -28,15 +31,27 @@ def similarity(texts: list[str], others: list[str]) -> NDArray[np.float32]:
     """Return the cosines, shape (len(texts), len(others)), each in -1..1; 0 for a text without a word."""
     if not texts or not others:
         return np.zeros((len(texts), len(others)), np.float32)
-    left = np.stack([vector(_FILLER.sub(" ", text)) for text in texts])
-    return left @ np.stack([vector(_FILLER.sub(" ", text)) for text in others]).T
+    return (
+        _vectors([_FILLER.sub(" ", text) for text in texts]) @ _vectors([_FILLER.sub(" ", text) for text in others]).T
+    )
 
 
-@lru_cache(maxsize=4096)
 def vector(text: str) -> Vector:
     """Return the vector of a text, shape (512,), of length 1, or 0 for a text without a word."""
-    text = text[:MAX_CHARS].strip()
-    return np.asarray(encoder().encode(text), np.float32) if text else np.zeros(DIMENSIONS, np.float32)
+    return _vectors([text])[0]
+
+
+def _vectors(texts: list[str]) -> NDArray[np.float32]:
+    """Return shape (len(texts), 512). What is new is encoded in one batch, at a third of the price."""
+    short = [text[:MAX_CHARS].strip() for text in texts]
+    found = {"": _NOTHING} | {text: _known[text] for text in short if text in _known}
+    if fresh := [text for text in dict.fromkeys(short) if text not in found]:
+        made = dict(zip(fresh, np.asarray(encoder().encode(fresh), np.float32), strict=True))
+        if len(_known) + len(made) > KEPT:
+            _known.clear()
+        _known.update(made)
+        found |= made
+    return np.stack([found[text] for text in short])
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from planner import meaning
 from planner.brief import patterns, read_brief
 from planner.learned import WEIGHTS, weigh, word_buckets
 from schemas.brief import Brief, Deliverable
@@ -72,3 +73,12 @@ def test_the_weights_carry_no_code_and_are_small() -> None:
     assert WEIGHTS.stat().st_size < 2**20
     with np.load(WEIGHTS, allow_pickle=False) as stored:
         assert set(stored.files) == {"names", "dense", "words"}
+
+
+def test_more_texts_than_are_kept_still_have_their_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meaning, "KEPT", 4)
+    texts = [f"a clip about river {number}" for number in range(6)]
+    alone = [float(meaning.similarity([text], ["rivers"])[0, 0]) for text in texts]
+    assert meaning.similarity([*texts, "", texts[0]], ["rivers"])[:, 0].tolist() == pytest.approx(
+        [*alone, 0.0, alone[0]], abs=1e-5
+    )
